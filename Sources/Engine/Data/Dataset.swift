@@ -1,0 +1,88 @@
+// Dataset: labelled examples in memory, as they came, before any preprocessing.
+
+/// What a table's column holds.
+public enum ColumnKind: Sendable, Equatable, Codable {
+    /// A number; missing values are NaN.
+    case numeric
+    /// An index into `levels`; missing values are NaN.
+    case category(levels: [String])
+}
+
+/// One input column of a table.
+public struct Column: Sendable, Equatable, Codable {
+    public var name: String
+    public var kind: ColumnKind
+    public init(name: String, kind: ColumnKind) {
+        self.name = name
+        self.kind = kind
+    }
+}
+
+/// Example-major values. Images are (C, H, W), 0 to 255; table rows hold one value a column (see ``ColumnKind``).
+public enum FeatureStorage: Sendable, Equatable {
+    case bytes([UInt8])
+    case floats([Float])
+
+    /// Number of values.
+    public var count: Int {
+        switch self {
+        case .bytes(let values): values.count
+        case .floats(let values): values.count
+        }
+    }
+}
+
+/// A file of an image folder that could not be used, and why.
+public struct SkippedFile: Sendable, Equatable, Codable {
+    public var path: String
+    public var reason: String
+    public init(path: String, reason: String) {
+        self.path = path
+        self.reason = reason
+    }
+}
+
+/// Labelled examples, with the names of classes and columns.
+public struct Dataset: Sendable {
+    public var name: String
+    /// Shape of one example. For tables `.vector(columns.count)`.
+    public var shape: TensorShape
+    /// Class names; a label is an index into them.
+    public var classes: [String]
+    /// Input columns of a table; empty for images.
+    public var columns: [Column]
+    /// `count * shape.count` values.
+    public var features: FeatureStorage
+    /// One class index an example.
+    public var labels: [Int32]
+    /// Examples that the set's makers set aside for testing: indices `officialTest` (a suffix, by construction); nil: none.
+    public var officialTest: Range<Int>?
+    /// Files that were left out.
+    public var skipped: [SkippedFile]
+    /// Where the examples come from, in a few words for a person ("built in", "4 IDX files in data/mnist").
+    public var origin: String
+    /// Name of the label column, for tables.
+    public var target: String?
+
+    public init(
+        name: String, shape: TensorShape, classes: [String], columns: [Column] = [], features: FeatureStorage,
+        labels: [Int32], officialTest: Range<Int>? = nil, skipped: [SkippedFile] = [], origin: String, target: String? = nil
+    ) {
+        precondition(
+            features.count == labels.count * shape.count,
+            "\(features.count) values do not make \(labels.count) examples of \(shape)")
+        self.name = name
+        self.shape = shape
+        self.classes = classes
+        self.columns = columns
+        self.features = features
+        self.labels = labels
+        self.officialTest = officialTest
+        self.skipped = skipped
+        self.origin = origin
+        self.target = target
+    }
+
+    /// Number of examples.
+    public var count: Int { labels.count }
+}

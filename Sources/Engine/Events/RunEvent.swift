@@ -1,0 +1,258 @@
+// RunEvent: what happened in a run, a value. Everything a screen shows is folded from these (see RunState).
+
+/// One thing that happened in a run. `seconds` are seconds of running since the run began, pauses and interruptions left out.
+public enum RunEvent: Sendable, Equatable {
+    /// The first event of a run.
+    case started(Started)
+    /// `count` steps ending with step `step` were done; values are means over them. Deterministic but for `seconds`.
+    case stepped(Stepped)
+    /// How fast it goes, a few times a second; not deterministic.
+    case progressed(Progressed)
+    /// The model was measured on a split.
+    case evaluated(Evaluated)
+    /// A checkpoint was stored.
+    case checkpointed(Checkpointed)
+    /// A person's act: pause, continue, a new learning rate.
+    case steered(Steered)
+    /// The run goes on from a checkpoint after an interruption: what was recorded after `step` is void.
+    case resumed(Resumed)
+    /// Something that a person should know and that does not end the run.
+    case warned(Warned)
+    /// The last event of a run that ended by itself or by a person's stop.
+    case finished(Finished)
+
+    /// The head of a run.
+    public struct Started: Sendable, Equatable {
+        public var name: String
+        public var dataset: String
+        public var classes: [String]
+        public var inputShape: TensorShape
+        /// Layers as text, first to last: "conv 32 3x3 relu", "max_pool 2".
+        public var layers: [String]
+        public var parameters: Int
+        public var epochs: Int
+        public var stepsPerEpoch: Int
+        public var batch: Int
+        public var shards: Int
+        public var workers: Int
+        public var optimizer: String
+        public var learningRate: Double
+        public var trainExamples: Int
+        public var validationExamples: Int
+        public var testExamples: Int
+        /// Split that the per-epoch curve watches: "validation", or "test" when there is no validation split.
+        public var watchedSplit: Split
+        public var seed: UInt64
+        /// What computed: oneDNN version and instruction set.
+        public var kernels: String
+        public init(
+            name: String, dataset: String, classes: [String], inputShape: TensorShape, layers: [String],
+            parameters: Int, epochs: Int, stepsPerEpoch: Int, batch: Int, shards: Int, workers: Int, optimizer: String,
+            learningRate: Double, trainExamples: Int, validationExamples: Int, testExamples: Int, watchedSplit: Split,
+            seed: UInt64, kernels: String
+        ) {
+            self.name = name
+            self.dataset = dataset
+            self.classes = classes
+            self.inputShape = inputShape
+            self.layers = layers
+            self.parameters = parameters
+            self.epochs = epochs
+            self.stepsPerEpoch = stepsPerEpoch
+            self.batch = batch
+            self.shards = shards
+            self.workers = workers
+            self.optimizer = optimizer
+            self.learningRate = learningRate
+            self.trainExamples = trainExamples
+            self.validationExamples = validationExamples
+            self.testExamples = testExamples
+            self.watchedSplit = watchedSplit
+            self.seed = seed
+            self.kernels = kernels
+        }
+        /// Steps of the whole run.
+        public var totalSteps: Int { epochs * stepsPerEpoch }
+    }
+
+    /// Means over `count` steps.
+    public struct Stepped: Sendable, Equatable {
+        /// Steps done so far; the first step is 1.
+        public var step: Int
+        /// Epoch that `step` belongs to; the first is 1.
+        public var epoch: Int
+        public var seconds: Double
+        public var count: Int
+        /// Mean loss over the steps' examples.
+        public var loss: Double
+        /// Fraction of the steps' examples whose largest logit was the label's.
+        public var accuracy: Double
+        public var learningRate: Double
+        public init(
+            step: Int, epoch: Int, seconds: Double, count: Int, loss: Double, accuracy: Double, learningRate: Double
+        ) {
+            self.step = step
+            self.epoch = epoch
+            self.seconds = seconds
+            self.count = count
+            self.loss = loss
+            self.accuracy = accuracy
+            self.learningRate = learningRate
+        }
+    }
+
+    /// The state of the machinery since the last such event.
+    public struct Progressed: Sendable, Equatable {
+        public var step: Int
+        public var epoch: Int
+        public var seconds: Double
+        public var imagesPerSecond: Double
+        /// For each worker the fraction of the time that it computed, 0 to 1; the rest it waited.
+        public var busy: [Double]
+        /// Seconds that the run still needs; nil until it can be told.
+        public var remainingSeconds: Double?
+        public init(
+            step: Int, epoch: Int, seconds: Double, imagesPerSecond: Double, busy: [Double], remainingSeconds: Double?
+        ) {
+            self.step = step
+            self.epoch = epoch
+            self.seconds = seconds
+            self.imagesPerSecond = imagesPerSecond
+            self.busy = busy
+            self.remainingSeconds = remainingSeconds
+        }
+    }
+
+    /// Loss and accuracy over a whole split, dropout off.
+    public struct Evaluated: Sendable, Equatable {
+        public var step: Int
+        public var epoch: Int
+        public var seconds: Double
+        public var split: Split
+        public var loss: Double
+        public var accuracy: Double
+        public init(step: Int, epoch: Int, seconds: Double, split: Split, loss: Double, accuracy: Double) {
+            self.step = step
+            self.epoch = epoch
+            self.seconds = seconds
+            self.split = split
+            self.loss = loss
+            self.accuracy = accuracy
+        }
+    }
+
+    /// A stored checkpoint.
+    public struct Checkpointed: Sendable, Equatable {
+        public var step: Int
+        public var seconds: Double
+        /// It is the best one so far by the watched split's accuracy.
+        public var best: Bool
+        public init(step: Int, seconds: Double, best: Bool) {
+            self.step = step
+            self.seconds = seconds
+            self.best = best
+        }
+    }
+
+    /// What a person did to a running run.
+    public struct Steered: Sendable, Equatable {
+        public var step: Int
+        public var seconds: Double
+        public var act: Act
+        public init(step: Int, seconds: Double, act: Act) {
+            self.step = step
+            self.seconds = seconds
+            self.act = act
+        }
+        /// The act.
+        public enum Act: Sendable, Equatable {
+            case paused
+            case continued
+            case learningRate(Double)
+        }
+    }
+
+    /// Going on after an interruption.
+    public struct Resumed: Sendable, Equatable {
+        public var step: Int
+        public var seconds: Double
+        public var workers: Int
+        public init(step: Int, seconds: Double, workers: Int) {
+            self.step = step
+            self.seconds = seconds
+            self.workers = workers
+        }
+    }
+
+    /// A warning.
+    public struct Warned: Sendable, Equatable {
+        public var step: Int
+        public var message: String
+        public init(step: Int, message: String) {
+            self.step = step
+            self.message = message
+        }
+    }
+
+    /// How a run ended, and with what.
+    public struct Finished: Sendable, Equatable {
+        public var step: Int
+        public var epoch: Int
+        public var seconds: Double
+        public var reason: Reason
+        /// SHA-256 of the parameters, little-endian float32 in the network's order, as hexadecimal.
+        public var weightsSHA256: String
+        /// Workers that really computed.
+        public var workers: Int
+        /// `train/loss`, `validation/accuracy`, `test/accuracy`, … at the end.
+        public var metrics: [String: Double]
+        /// Training examples a second over the whole run.
+        public var imagesPerSecond: Double
+        public init(
+            step: Int, epoch: Int, seconds: Double, reason: Reason, weightsSHA256: String, workers: Int,
+            metrics: [String: Double], imagesPerSecond: Double
+        ) {
+            self.step = step
+            self.epoch = epoch
+            self.seconds = seconds
+            self.reason = reason
+            self.weightsSHA256 = weightsSHA256
+            self.workers = workers
+            self.metrics = metrics
+            self.imagesPerSecond = imagesPerSecond
+        }
+        /// Why it ended.
+        public enum Reason: String, Sendable {
+            /// All epochs were done.
+            case completed
+            /// A person stopped it; it can be resumed.
+            case stopped
+            /// Loss or gradients were not finite; the last finite checkpoint stands.
+            case diverged
+        }
+    }
+}
+
+/// A part of a data set.
+public enum Split: String, Sendable, Codable, CaseIterable {
+    case train, validation, test
+}
+
+/// An event with its place in the run: 1, 2, 3, … without gaps.
+public struct NumberedEvent: Sendable, Equatable {
+    public var sequence: Int
+    public var event: RunEvent
+    public init(sequence: Int, event: RunEvent) {
+        self.sequence = sequence
+        self.event = event
+    }
+}
+
+/// What a client may ask of a running engine.
+public enum EngineCommand: Sendable, Equatable {
+    case pause
+    case `continue`
+    case setLearningRate(Double)
+    /// Stop after the current step, store a checkpoint, finish.
+    case stop
+}

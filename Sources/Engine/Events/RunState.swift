@@ -1,0 +1,162 @@
+// RunState: the fold of a run's events. Live, attached and replayed runs go through it alike.
+
+/// Values of one metric over a run, in the order of steps.
+public struct Curve: Sendable, Equatable {
+    public private(set) var steps: [Int] = []
+    public private(set) var seconds: [Double] = []
+    public private(set) var values: [Double] = []
+
+    public init() {}
+
+    /// Number of points.
+    public var count: Int { values.count }
+    /// The newest value.
+    public var last: Double? { values.last }
+
+    /// Adds a point; steps never decrease.
+    public mutating func append(step: Int, seconds: Double, value: Double) {
+        steps.append(step)
+        self.seconds.append(seconds)
+        values.append(value)
+    }
+
+    /// Drops the points after `step`.
+    public mutating func truncate(after step: Int) {
+        while let last = steps.last, last > step {
+            steps.removeLast()
+            seconds.removeLast()
+            values.removeLast()
+        }
+    }
+}
+
+/// Something that happened at one moment and that a chart marks.
+public struct Mark: Sendable, Equatable {
+    public enum Kind: Sendable, Equatable { case paused, continued, learningRate(Double), resumed, warned(String), best }
+    public var step: Int
+    public var seconds: Double
+    public var kind: Kind
+}
+
+/// Where a run stands.
+public enum RunPhase: Sendable, Equatable {
+    /// No event yet.
+    case empty
+    case running
+    case paused
+    case finished(RunEvent.Finished.Reason)
+}
+
+/// Everything a screen shows of a run, folded from its events.
+public struct RunState: Sendable, Equatable {
+    public private(set) var phase: RunPhase = .empty
+    public private(set) var head: RunEvent.Started?
+    /// Steps done.
+    public private(set) var step = 0
+    /// Epoch at work, from 1.
+    public private(set) var epoch = 0
+    /// Seconds of running.
+    public private(set) var seconds = 0.0
+    /// Curves by metric name: `train/loss`, `train/accuracy`, `validation/loss`, …, `learning_rate`, `images_per_s`.
+    public private(set) var curves: [String: Curve] = [:]
+    public private(set) var marks: [Mark] = []
+    /// The newest state of the machinery.
+    public private(set) var progress: RunEvent.Progressed?
+    public private(set) var learningRate: Double?
+    public private(set) var lastCheckpoint: RunEvent.Checkpointed?
+    public private(set) var bestCheckpoint: RunEvent.Checkpointed?
+    public private(set) var finished: RunEvent.Finished?
+    /// Events folded in.
+    public private(set) var eventCount = 0
+
+    public init() {}
+
+    /// The fold of `events`.
+    public init(_ events: some Sequence<RunEvent>) {
+        for event in events { apply(event) }
+    }
+
+    /// Fraction of the run's steps that are done, 0 to 1.
+    public var fractionDone: Double {
+        guard let head, head.totalSteps > 0 else { return 0 }
+        return min(1, Double(step) / Double(head.totalSteps))
+    }
+
+    /// Folds in one more event.
+    public mutating func apply(_ event: RunEvent) {
+        eventCount += 1
+        switch event {
+        case .started(let started):
+            head = started
+            phase = .running
+            epoch = 1
+            learningRate = started.learningRate
+        case .stepped(let stepped):
+            advance(step: stepped.step, epoch: stepped.epoch, seconds: stepped.seconds)
+            learningRate = stepped.learningRate
+            add("train/loss", stepped.loss, at: stepped.step, stepped.seconds)
+            add("train/accuracy", stepped.accuracy, at: stepped.step, stepped.seconds)
+            add("learning_rate", stepped.learningRate, at: stepped.step, stepped.seconds)
+        case .progressed(let progressed):
+            advance(step: progressed.step, epoch: progressed.epoch, seconds: progressed.seconds)
+            progress = progressed
+            add("images_per_s", progressed.imagesPerSecond, at: progressed.step, progressed.seconds)
+        case .evaluated(let evaluated):
+            advance(step: evaluated.step, epoch: evaluated.epoch, seconds: evaluated.seconds)
+            add("\(evaluated.split.rawValue)/loss", evaluated.loss, at: evaluated.step, evaluated.seconds)
+            add("\(evaluated.split.rawValue)/accuracy", evaluated.accuracy, at: evaluated.step, evaluated.seconds)
+        case .checkpointed(let checkpointed):
+            lastCheckpoint = checkpointed
+            if checkpointed.best {
+                bestCheckpoint = checkpointed
+                marks.removeAll { $0.kind == .best }
+                marks.append(Mark(step: checkpointed.step, seconds: checkpointed.seconds, kind: .best))
+            }
+        case .steered(let steered):
+            seconds = max(seconds, steered.seconds)
+            switch steered.act {
+            case .paused:
+                phase = .paused
+                marks.append(Mark(step: steered.step, seconds: steered.seconds, kind: .paused))
+            case .continued:
+                phase = .running
+                marks.append(Mark(step: steered.step, seconds: steered.seconds, kind: .continued))
+            case .learningRate(let rate):
+                learningRate = rate
+                marks.append(Mark(step: steered.step, seconds: steered.seconds, kind: .learningRate(rate)))
+            }
+        case .resumed(let resumed):
+            rewind(to: resumed)
+        case .warned(let warned):
+            marks.append(Mark(step: warned.step, seconds: seconds, kind: .warned(warned.message)))
+        case .finished(let finished):
+            advance(step: finished.step, epoch: finished.epoch, seconds: finished.seconds)
+            self.finished = finished
+            phase = .finished(finished.reason)
+        }
+    }
+
+    private mutating func advance(step: Int, epoch: Int, seconds: Double) {
+        self.step = max(self.step, step)
+        self.epoch = max(self.epoch, epoch)
+        self.seconds = max(self.seconds, seconds)
+    }
+
+    private mutating func add(_ metric: String, _ value: Double, at step: Int, _ seconds: Double) {
+        curves[metric, default: Curve()].append(step: step, seconds: seconds, value: value)
+    }
+
+    private mutating func rewind(to resumed: RunEvent.Resumed) {
+        for metric in curves.keys { curves[metric]?.truncate(after: resumed.step) }
+        marks.removeAll { $0.step > resumed.step }
+        if let best = bestCheckpoint, best.step > resumed.step { bestCheckpoint = nil }
+        step = resumed.step
+        if let head { epoch = min(head.epochs, resumed.step / max(1, head.stepsPerEpoch) + 1) }
+        seconds = resumed.seconds
+        progress = nil
+        finished = nil
+        phase = .running
+        head?.workers = resumed.workers
+        marks.append(Mark(step: resumed.step, seconds: resumed.seconds, kind: .resumed))
+    }
+}
