@@ -17,11 +17,15 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
     ],
     targets: [
-        .target(name: "CTerminal", cSettings: [.unsafeFlags(["-std=gnu2x"])], linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
+        .target(
+            name: "CTerminal", cSettings: [.unsafeFlags(["-std=gnu2x"])],
+            linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
         .target(name: "CPrimitives", cSettings: kernelFlags, linkerSettings: [.linkedLibrary("dnnl")]),
         .target(
             name: "CImages", cSettings: [.unsafeFlags(["-std=gnu2x"])],
-            linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("z"), .linkedLibrary("crypto")]),
+            linkerSettings: [
+                .linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("z"), .linkedLibrary("crypto"),
+            ]),
         .target(name: "CData", cSettings: [.unsafeFlags(["-std=gnu2x"])]),
         .target(name: "Charts"),
         .target(name: "Engine", dependencies: ["CPrimitives"]),
@@ -35,7 +39,9 @@ let package = Package(
         .target(name: "TUI", dependencies: ["CTerminal", "Charts", "Experiments", "Engine"]),
         .executableTarget(
             name: "workbench",
-            dependencies: ["TUI", "Experiments", "Engine", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+            dependencies: [
+                "TUI", "Experiments", "Engine", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
         .testTarget(name: "ChartsTests", dependencies: ["Charts"], exclude: ["Golden"]),
         .testTarget(name: "EngineTests", dependencies: ["Engine", "CPrimitives"]),
         .testTarget(name: "ExperimentsTests", dependencies: ["Experiments"]),

@@ -66,7 +66,8 @@ public struct Dataset: Sendable {
 
     public init(
         name: String, shape: TensorShape, classes: [String], columns: [Column] = [], features: FeatureStorage,
-        labels: [Int32], officialTest: Range<Int>? = nil, skipped: [SkippedFile] = [], origin: String, target: String? = nil
+        labels: [Int32], officialTest: Range<Int>? = nil, skipped: [SkippedFile] = [], origin: String,
+        target: String? = nil
     ) {
         precondition(
             features.count == labels.count * shape.count,

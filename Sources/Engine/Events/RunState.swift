@@ -32,7 +32,9 @@ public struct Curve: Sendable, Equatable {
 
 /// Something that happened at one moment and that a chart marks.
 public struct Mark: Sendable, Equatable {
-    public enum Kind: Sendable, Equatable { case paused, continued, learningRate(Double), resumed, warned(String), best }
+    public enum Kind: Sendable, Equatable {
+        case paused, continued, learningRate(Double), resumed, warned(String), best
+    }
     public var step: Int
     public var seconds: Double
     public var kind: Kind
