@@ -1,1 +1,156 @@
+// CPrimitives: oneDNN's convolutions behind plain C functions, and the kernels it lacks.
+// No dnnl type leaves this module. Names: wb_<op>_<direction>_<type>.
+//
+// Layouts. An image batch is stored in blocks of channels: (n, ceil(c / block), h, w, block), block 1 being plain NCHW.
+// A batch of vectors is (n, features) with features padded to a multiple of WB_PAD by zeros.
+// Dense weights are (in, out), both padded likewise: a worker that owns a range of inputs owns contiguous memory.
 #pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/// Features of a vector batch are padded to a multiple of this.
+#define WB_PAD 16
+
+// ---- threads ------------------------------------------------------------------------------------------------------
+
+/// Makes the calling thread fit to run kernels: one OpenMP thread, denormals flushed to zero, its own stream.
+/// Every thread that creates or runs anything of this module calls it once, first.
+void wb_thread_prepare(void);
+/// Nanoseconds of a clock that never goes back.
+uint64_t wb_clock_ns(void);
+/// What computes: "oneDNN 2.6.3, avx512_core_vnni; kernels avx512". Written to `text`, cut at `size`.
+void wb_describe(char *text, size_t size);
+
+/// A team of workers that take tiles of phases and meet at a barrier after each.
+typedef struct wb_team wb_team;
+wb_team *wb_team_create(int workers, int cores);
+void wb_team_destroy(wb_team *);
+/// Worker 0: opens the next run of phases for the others (see wb_team_await).
+void wb_team_open(wb_team *);
+/// Workers 1...: sleeps until worker 0 opens a run. Returns 0 when the team ends.
+int wb_team_await(wb_team *, int worker);
+/// Worker 0: ends the team; waiting workers leave.
+void wb_team_end(wb_team *);
+/// The next tile of the current phase of `tiles` tiles for `worker`, or -1. A worker first takes its own share, then others'.
+int wb_team_next(wb_team *, int worker, int tiles);
+/// Waits until every worker of the team is here; then the next phase begins.
+void wb_team_meet(wb_team *, int worker);
+
+// ---- convolution (oneDNN) -----------------------------------------------------------------------------------------
+
+typedef struct {
+    int n, c, h, w;              // input
+    int k, kh, kw;               // output channels, kernel
+    int stride, pad_top, pad_left, pad_bottom, pad_right;
+    int dilation, groups;        // 1 for none
+} wb_conv_shape;
+
+typedef struct wb_conv wb_conv;
+typedef struct wb_call wb_call;
+
+/// Plans a convolution for batches of `shape->n`. `src_block` is the layout of its input. `relu` fuses max(0, ·) into forward.
+/// `weights_of`: another convolution of the same layer whose storage layout of weights this one must take; NULL: it chooses.
+/// `training`: 0 forward only, 1 forward and backward to weights, 2 to the input too.
+/// NULL on failure, with a sentence in `error`.
+wb_conv *wb_conv_create(const wb_conv_shape *shape, int src_block, int relu, int training, const wb_conv *weights_of,
+                        char *error, size_t error_size);
+void wb_conv_destroy(wb_conv *);
+int wb_conv_out_h(const wb_conv *);
+int wb_conv_out_w(const wb_conv *);
+/// Block of the output's layout.
+int wb_conv_dst_block(const wb_conv *);
+/// Floats of the stored weights (may exceed k*c/groups*kh*kw: padding).
+size_t wb_conv_weights_floats(const wb_conv *);
+/// Bytes of scratch that any call of this convolution needs.
+size_t wb_conv_scratch_bytes(const wb_conv *);
+/// Floats of the weights as forward and as backward to the input want them; 0: as stored.
+size_t wb_conv_forward_weights_floats(const wb_conv *);
+size_t wb_conv_backward_weights_floats(const wb_conv *);
+/// Between plain (k, c/groups, kh, kw) and the stored layout.
+void wb_conv_pack_weights(const wb_conv *, const float *plain, float *stored);
+void wb_conv_unpack_weights(const wb_conv *, const float *stored, float *plain);
+
+// Calls are bound to their buffers once and run many times, by one thread at a time.
+wb_call *wb_conv_bind_forward(const wb_conv *, const float *src, const float *weights, const float *bias, float *dst);
+wb_call *wb_conv_bind_backward_data(const wb_conv *, const float *dst_gradient, const float *weights, float *src_gradient);
+wb_call *wb_conv_bind_backward_weights(const wb_conv *, const float *src, const float *dst_gradient,
+                                       float *weights_gradient, float *bias_gradient);
+/// Stored weights to those that forward or backward wants, where they differ.
+wb_call *wb_conv_bind_forward_repack(const wb_conv *, const float *stored, float *wanted);
+wb_call *wb_conv_bind_backward_repack(const wb_conv *, const float *stored, float *wanted);
+/// Runs a bound call. `scratch` belongs to the running thread, aligned to 64 bytes. 0 on success.
+int wb_call_run(wb_call *, void *scratch);
+void wb_call_destroy(wb_call *);
+
+// ---- data ---------------------------------------------------------------------------------------------------------
+
+/// out[i][c][p] = data[indices[i]][c][p] * scale[c] + shift[c].
+void wb_gather_u8(const uint8_t *data, const int32_t *indices, int n, int channels, int plane, const float *scale,
+                  const float *shift, float *out);
+/// out[i] = data[indices[i]], rows of `features` padded with zeros to `ld`.
+void wb_gather_f32(const float *data, const int32_t *indices, int n, int features, int ld, float *out);
+
+// ---- layers -------------------------------------------------------------------------------------------------------
+
+typedef struct {
+    int n, blocks, block;        // examples, blocks of channels, channels a block
+    int h, w, out_h, out_w;
+    int size, stride, pad;       // padding counts as minus infinity
+} wb_pool_shape;
+
+void wb_max_pool_forward_f32(const wb_pool_shape *, const float *x, float *y);
+/// The gradient goes to the first largest value of a window. With `relu`, x is the output of a ReLU and the gradient
+/// of what went into that ReLU is written: nothing passes where x <= 0.
+void wb_max_pool_backward_f32(const wb_pool_shape *, const float *x, const float *y, const float *dy, int relu, float *dx);
+
+/// y = max(0, x); dx = y > 0 ? dy : 0. In place allowed.
+void wb_relu_forward_f32(size_t count, const float *x, float *y);
+void wb_relu_backward_f32(size_t count, const float *y, const float *dy, float *dx);
+
+/// (n, blocks, h*w, block) to rows of channels*plane padded with zeros to `ld`, and back (padded channels become zero).
+void wb_unblock_f32(int n, int channels, int plane, int block, const float *x, float *rows, int ld);
+void wb_block_f32(int n, int channels, int plane, int block, const float *rows, int ld, float *x);
+
+/// y[n][out] += x[n][in] * w[in][out]; `out` a multiple of WB_PAD. ldx, ldy: floats between rows.
+void wb_dense_forward_f32(int n, int in, int out, const float *x, int ldx, const float *w, float *y, int ldy);
+/// dx[n][in] = dy[n][out] * w[in][out]^T; `in` a multiple of WB_PAD; dy comes transposed: dyt[out][ldt], ldt a multiple of
+/// WB_PAD and at least n.
+void wb_dense_backward_data_f32(int n, int in, int out, const float *dyt, int ldt, const float *w, int ldw, float *dx, int ldx);
+/// dw[in][out] (+)= x[n][in]^T * dy[n][out].
+void wb_dense_backward_weights_f32(int n, int in, int out, const float *x, int ldx, const float *dy, int ldy, float *dw);
+/// db[out] = sum of dy's rows, in order.
+void wb_bias_backward_f32(int n, int out, const float *dy, int ldy, float *db);
+/// y[n] = act(bias + sum of `parts` partial products, added pairwise); `stride` floats between parts. relu 0 or 1.
+void wb_dense_finish_f32(int n, int out, int parts, size_t stride, const float *partial, int ldp, const float *bias,
+                         int relu, float *y, int ldy);
+/// yt[column][row] = x[row][column].
+void wb_transpose_f32(int rows, int columns, const float *x, int ldx, float *yt, int ldt);
+
+/// Inverted dropout. A value's fate follows from (key, row, position) alone (Philox 4x32-10, Salmon et al. 2011).
+/// In backward the same call is applied to the gradient.
+void wb_dropout_f32(int n, int count, size_t ld, float rate, uint64_t key, uint32_t step, uint32_t first_row,
+                    const float *x, float *y);
+
+/// Softmax cross-entropy of rows of logits (ld floats apart) against `labels`: losses[i] = -log p[label];
+/// dlogits = (p - onehot) * scale, padding zero (NULL: not wanted); probabilities (n, classes) (NULL: not wanted);
+/// hits[i] = 1 when the largest logit is the label's (the first of equals).
+void wb_softmax_cross_entropy_f32(int n, int classes, int ld, const float *logits, const int32_t *labels, float scale,
+                                  double *losses, int32_t *hits, float *dlogits, float *probabilities);
+
+// ---- sums and updates ---------------------------------------------------------------------------------------------
+
+/// sum = pairwise tree over `parts` arrays `stride` floats apart: ((0+1)+(2+3))+… ; returns 1 when all sums are finite.
+int wb_tree_sum_f32(size_t count, int parts, size_t stride, const float *x, float *sum);
+/// 1 when every value is finite.
+int wb_all_finite_f32(size_t count, const float *x);
+
+/// SGD as PyTorch states it: g += decay*p; v = momentum*v + g; p -= rate * (nesterov ? g + momentum*v : v).
+/// v may be NULL when momentum is 0.
+void wb_sgd_update_f32(size_t count, float *p, float *v, const float *g, float rate, float momentum, float decay,
+                       int nesterov);
+/// Adam (Kingma & Ba 2015): `c1` = 1/(1-beta1^t), `c2` = 1/(1-beta2^t).
+void wb_adam_update_f32(size_t count, float *p, float *m, float *v, const float *g, float rate, float beta1, float beta2,
+                        float epsilon, float c1, float c2);
+
+/// Peak of float32 multiply-adds on this thread, GFLOP/s, measured over about 50 ms.
+double wb_measure_peak_gflops(void);

@@ -1,0 +1,105 @@
+// InferencePlan: the network forward over many examples, dropout off.
+import CPrimitives
+
+/// Probabilities, losses and hits of many examples, in their order.
+public struct Inference: Sendable, Equatable {
+    /// (examples, classes), each row summing to 1.
+    public var probabilities: [Float]
+    /// Cross-entropy of each example's label.
+    public var losses: [Double]
+    /// Whether each example's most probable class is its label.
+    public var hits: [Bool]
+
+    /// Mean loss; NaN without examples.
+    public var meanLoss: Double { losses.reduce(0, +) / Double(losses.count) }
+    /// Fraction of hits; NaN without examples.
+    public var accuracy: Double { Double(hits.count(where: { $0 })) / Double(hits.count) }
+}
+
+/// Forward passes over tiles of a fixed number of examples, each in buffers of the worker that takes it. An example's
+/// result does not depend on the others of its tile, nor on who computes it.
+final class InferencePlan {
+    let scratchBytes: Int
+    private let tileSize: Int
+    private let prologue: [Phase]
+    private let builder: PlanBuilder
+    private let chains: [Tile]
+    private let data: ExampleStore
+    private let input: BatchTensor
+    private let logits: BatchTensor
+    private let indices: UnsafeMutablePointer<Int32>
+
+    /// Plans forward passes for `workers` workers, `tileSize` examples at a time.
+    init(
+        _ parameters: Parameters, data: ExampleStore, workers: Int, tileSize: Int, convSets: @escaping (Int) -> ConvSet
+    ) {
+        let slots = (0..<workers).map { Shard(index: $0, first: $0 * tileSize, count: tileSize) }
+        let plan = PlanBuilder(parameters, shards: slots, training: false, step: nil, convSets: convSets)
+        input = plan.activation(stride: data.input.stride, image: data.input.image)
+        indices = plan.arena.allocate(workers * tileSize)
+        let (layers, logits) = plan.layers(from: input)
+        for layer in layers { layer.forward(plan) }
+        chains = plan.takeChains()
+        prologue = plan.prologue
+        scratchBytes = plan.scratchBytes
+        builder = plan
+        self.logits = logits
+        self.data = data
+        self.tileSize = tileSize
+    }
+
+    /// Runs the network over the examples `wanted`.
+    /// - Complexity: O(examples); 12 bytes a class and example while it runs.
+    func run(_ wanted: [Int32], on team: Team) -> Inference {
+        precondition(team.scratchBytes >= scratchBytes, "the team has too little scratch for this plan")
+        let classes = builder.network.classes
+        var result = Inference(
+            probabilities: Array(repeating: 0, count: wanted.count * classes),
+            losses: Array(repeating: 0, count: wanted.count), hits: [])
+        guard !wanted.isEmpty else { return result }
+        var hits = [Int32](repeating: 0, count: wanted.count)
+        let labels = wanted.map { data.labels[Int($0)] }
+        wanted.withUnsafeBufferPointer { wanted in
+            labels.withUnsafeBufferPointer { labels in
+                result.probabilities.withUnsafeMutableBufferPointer { probabilities in
+                    result.losses.withUnsafeMutableBufferPointer { losses in
+                        hits.withUnsafeMutableBufferPointer { hits in
+                            let out = Outputs(
+                                labels: labels, probabilities: probabilities, losses: losses, hits: hits)
+                            let tiles = stride(from: 0, to: wanted.count, by: tileSize).map { first -> Tile in
+                                { [self] worker in tile(wanted, first, out, worker) }
+                            }
+                            team.run(prologue + [Phase(tiles)])
+                        }
+                    }
+                }
+            }
+        }
+        result.hits = hits.map { $0 != 0 }
+        return result
+    }
+
+    private struct Outputs {
+        let labels: UnsafeBufferPointer<Int32>
+        let probabilities: UnsafeMutableBufferPointer<Float>
+        let losses: UnsafeMutableBufferPointer<Double>
+        let hits: UnsafeMutableBufferPointer<Int32>
+    }
+
+    private func tile(_ wanted: UnsafeBufferPointer<Int32>, _ first: Int, _ out: Outputs, _ worker: Worker) {
+        let slot = builder.shards[worker.index]
+        let count = min(tileSize, wanted.count - first)
+        // The last tile is filled up with its last example; what those give is not read.
+        let mine = indices + slot.first
+        for i in 0..<tileSize { mine[i] = wanted[first + min(i, count - 1)] }
+        data.gather(mine, count: tileSize, into: input.values(slot), stride: input.stride)
+        chains[worker.index](worker)
+        let classes = builder.network.classes
+        guard let labels = out.labels.baseAddress, let losses = out.losses.baseAddress,
+            let hits = out.hits.baseAddress, let probabilities = out.probabilities.baseAddress
+        else { return }
+        wb_softmax_cross_entropy_f32(
+            Int32(count), Int32(classes), Int32(logits.stride), logits.values(slot), labels + first, 1, losses + first,
+            hits + first, nil, probabilities + first * classes)
+    }
+}

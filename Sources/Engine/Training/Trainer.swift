@@ -1,0 +1,224 @@
+// Trainer: a network with its data, its workers and its place in the run. It knows steps; the loop around it knows events.
+import CPrimitives
+import Foundation
+
+/// Everything that a run needs to go on as if it had never stopped.
+public struct Snapshot: Sendable, Equatable {
+    /// Steps done.
+    public var step = 0
+    /// Seconds of running.
+    public var seconds = 0.0
+    /// Learning rate at work: the spec's, or what a person set.
+    public var learningRate: Float = 0
+    /// Sums over the examples of the epoch at work.
+    public var epochLossSum = 0.0
+    public var epochHits = 0
+    public var epochExamples = 0
+    /// Best accuracy on the watched split so far; nil before the first evaluation.
+    public var bestAccuracy: Double?
+    /// The weights, in the network's order, and the optimizer's moments likewise (`second` empty for SGD).
+    public var weights: [ParameterValues] = []
+    public var first: [ParameterValues] = []
+    public var second: [ParameterValues] = []
+
+    public init() {}
+}
+
+/// Trains one network on one machine.
+///
+/// Not Sendable: one thread owns it; its workers are its own affair.
+public final class Trainer {
+    public let network: Network
+    public let spec: TrainingSpec
+    /// Worker threads that compute, this one included.
+    public var workers: Int { team.workers }
+    /// Examples a step; the last one of an epoch may have fewer.
+    public let batch: Int
+    public let stepsPerEpoch: Int
+    /// Steps done.
+    public private(set) var step = 0
+    public var learningRate: Float
+
+    private let parameters: Parameters
+    private let data: ExampleStore
+    private let train: [Int32]
+    private let team: Team
+    private let plan: TrainingPlan
+    private let lastPlan: TrainingPlan?
+    private let inference: InferencePlan
+    private let input: UnsafeMutablePointer<StepInput>
+    private let order: UnsafeMutablePointer<Int32>
+    private var orderedEpoch = 0
+    private let arena = Arena()
+
+    /// Plans training of `network` on the examples `train` of `data`.
+    /// - Parameter workers: threads that compute, 1 to 256.
+    /// - Throws: ``ConvolutionError``.
+    public init(_ network: Network, spec: TrainingSpec, data: PreparedExamples, train: [Int32], workers: Int) throws {
+        precondition((1...256).contains(workers), "\(workers) workers")
+        precondition(!train.isEmpty, "no examples to train on")
+        precondition(data.shape == network.input, "examples of \(data.shape) for a network that takes \(network.input)")
+        wb_thread_prepare()
+        self.network = network
+        self.spec = spec
+        self.train = train
+        self.data = ExampleStore(data)
+        learningRate = spec.optimizer.learningRate
+        batch = min(spec.batch, train.count)
+        stepsPerEpoch = (train.count + batch - 1) / batch
+
+        let shardSize = (batch + spec.shards - 1) / spec.shards
+        let reference = try ConvSet(network, examples: shardSize, training: true)
+        parameters = Parameters(network, convolutions: reference.handles)
+        parameters.initialise(seed: spec.seed)
+        // The last batch of an epoch, and the last shard of a batch, may be smaller.
+        let rest = train.count % batch
+        var sets = [shardSize: reference]
+        for size in [batch % shardSize, rest % shardSize] where size > 0 && sets[size] == nil {
+            sets[size] = try ConvSet(network, examples: size, training: true, weightsOf: reference)
+        }
+        let trainingSets = sets
+        func planned(_ examples: Int) -> ConvSet {
+            guard let set = trainingSets[examples] else {
+                preconditionFailure("no convolutions for \(examples) examples")
+            }
+            return set
+        }
+        let firstUpdate = Update(spec.optimizer, learningRate: learningRate, step: 1)
+        input = arena.allocate(1, of: StepInput.self)
+        order = arena.allocate(train.count)
+        input.initialize(to: StepInput(seed: spec.seed, number: 1, indices: UnsafePointer(order), update: firstUpdate))
+        plan = TrainingPlan(
+            parameters, data: self.data, examples: batch, shardSize: shardSize, step: input, convSets: planned)
+        lastPlan =
+            rest == 0
+            ? nil
+            : TrainingPlan(
+                parameters, data: self.data, examples: rest, shardSize: shardSize, step: input, convSets: planned)
+        let tile = Predictor.tileSize
+        let forward = try ConvSet(network, examples: tile, training: false, weightsOf: reference)
+        inference = InferencePlan(parameters, data: self.data, workers: workers, tileSize: tile) { _ in forward }
+        team = Team(
+            workers: workers,
+            scratchBytes: max(plan.scratchBytes, lastPlan?.scratchBytes ?? 0, inference.scratchBytes))
+    }
+
+    deinit { team.end() }
+
+    /// Epoch of the next step; the first is 1.
+    public var epoch: Int { step / stepsPerEpoch + 1 }
+
+    /// What one step did.
+    public struct StepResult: Sendable {
+        public var examples: Int
+        public var lossSum: Double
+        public var hits: Int
+        /// False: loss or gradient was not finite, nothing was changed.
+        public var applied: Bool
+    }
+
+    /// Does the next step.
+    public func advance() -> StepResult {
+        let position = step % stepsPerEpoch
+        if orderedEpoch != epoch {
+            var shuffled = train
+            var random = CounterRandom(seed: spec.seed, purpose: .shuffle, first: epoch)
+            random.shuffle(&shuffled)
+            shuffled.withUnsafeBufferPointer {
+                if let from = $0.baseAddress { order.update(from: from, count: $0.count) }
+            }
+            orderedEpoch = epoch
+        }
+        step += 1
+        let current = (position + 1) * batch <= train.count ? plan : lastPlan ?? plan
+        input.pointee.number = UInt32(truncatingIfNeeded: step)
+        input.pointee.indices = UnsafePointer(order + position * batch)
+        input.pointee.update = Update(spec.optimizer, learningRate: learningRate, step: step)
+        let outcome = current.run(on: team)
+        return StepResult(
+            examples: current.examples, lossSum: outcome.lossSum, hits: outcome.hits, applied: outcome.applied)
+    }
+
+    /// Runs the network forward over the examples `indices`, dropout off.
+    public func infer(_ indices: [Int32]) -> Inference { inference.run(indices, on: team) }
+
+    /// Fraction of the `nanoseconds` since the last call that each worker computed.
+    public func takeBusy(over nanoseconds: UInt64) -> [Double] {
+        team.takeBusy().map { min(1, Double($0) / Double(max(1, nanoseconds))) }
+    }
+
+    /// The weights in plain layout, in the network's order.
+    public var weights: [ParameterValues] { parameters.plain(parameters.values) }
+
+    /// Weights, moments and position.
+    public func snapshot() -> Snapshot {
+        var snapshot = Snapshot()
+        snapshot.step = step
+        snapshot.learningRate = learningRate
+        snapshot.weights = weights
+        snapshot.first = parameters.plain(parameters.first)
+        if case .adam = spec.optimizer { snapshot.second = parameters.plain(parameters.second) }
+        return snapshot
+    }
+
+    /// Goes on from `snapshot`, which was taken of the same network.
+    public func restore(_ snapshot: Snapshot) {
+        step = snapshot.step
+        learningRate = snapshot.learningRate
+        for (values, array) in [
+            (snapshot.weights, parameters.values), (snapshot.first, parameters.first),
+            (snapshot.second, parameters.second),
+        ] {
+            for value in values { parameters.store(value.values, of: value.name, in: array) }
+        }
+    }
+}
+
+/// Runs a trained network forward.
+public final class Predictor {
+    /// Examples that a worker takes at a time.
+    static let tileSize = 32
+    private let inference: InferencePlan
+    private let team: Team
+    private let count: Int
+
+    /// A network with `weights` over `data`.
+    /// - Throws: ``ConvolutionError``.
+    public init(_ network: Network, weights: [ParameterValues], data: PreparedExamples, workers: Int) throws {
+        wb_thread_prepare()
+        let forward = try ConvSet(network, examples: Self.tileSize, training: false)
+        let parameters = Parameters(network, convolutions: forward.handles)
+        for value in weights { parameters.store(value.values, of: value.name, in: parameters.values) }
+        inference = InferencePlan(
+            parameters, data: ExampleStore(data), workers: workers, tileSize: Self.tileSize
+        ) { _ in forward }
+        team = Team(workers: workers, scratchBytes: inference.scratchBytes)
+        count = data.count
+    }
+
+    deinit { team.end() }
+
+    /// Runs over the examples `indices`; nil: over all.
+    public func infer(_ indices: [Int32]? = nil) -> Inference {
+        inference.run(indices ?? Array(Int32(0)..<Int32(count)), on: team)
+    }
+}
+
+/// Names of what computes here, for a session's record.
+public enum Machine {
+    /// "oneDNN 2.6.3 avx512_core_bf16, kernels avx512".
+    public static var kernels: String {
+        var text = [CChar](repeating: 0, count: 128)
+        wb_describe(&text, text.count)
+        return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self)
+    }
+
+    /// Processors that this process may use.
+    public static var processors: Int { ProcessInfo.processInfo.activeProcessorCount }
+
+    /// Peak of float32 multiply-adds on one thread, GFLOP/s, measured now (about 0.1 s).
+    public static func measurePeak() -> Double {
+        wb_thread_prepare()
+        return wb_measure_peak_gflops()
+    }
+}

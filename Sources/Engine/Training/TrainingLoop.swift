@@ -1,0 +1,260 @@
+// TrainingLoop: epochs, evaluation, checkpoints and a person's acts around a Trainer, told as events.
+import CPrimitives
+
+/// What the loop needs of the world.
+public struct TrainingWorld {
+    /// Takes an event. Returns at once.
+    public var emit: (RunEvent) -> Void
+    /// Takes a checkpoint with its event. Returns at once; a checkpoint that a newer one has overtaken may be dropped.
+    public var checkpoint: (Snapshot, RunEvent.Checkpointed) -> Void
+    /// Commands since the last call. With `wait` it returns when there is one.
+    public var commands: (_ wait: Bool) -> [EngineCommand]
+
+    public init(
+        emit: @escaping (RunEvent) -> Void,
+        checkpoint: @escaping (Snapshot, RunEvent.Checkpointed) -> Void = { _, _ in },
+        commands: @escaping (_ wait: Bool) -> [EngineCommand] = { _ in [] }
+    ) {
+        self.emit = emit
+        self.checkpoint = checkpoint
+        self.commands = commands
+    }
+}
+
+/// Runs a trainer to its end. All logged losses and metrics are functions of the spec and the data; only times are not.
+public struct TrainingLoop {
+    private let trainer: Trainer
+    private let splits: Splits
+    private let world: TrainingWorld
+    private let logEvery: Int
+    private let epochs: Int
+    /// Clock of the run: nanoseconds at which the run would have started had it never paused.
+    private var origin: UInt64
+    private var learningRateAtStart: Float
+
+    // Since the last `stepped` event, and of the epoch at work.
+    private var interval = (steps: 0, examples: 0, loss: 0.0, hits: 0)
+    private var epochSums: (loss: Double, hits: Int, examples: Int)
+    private var bestAccuracy: Double?
+    // Since the last `progressed` event.
+    private var progressAt: UInt64
+    private var progressExamples = 0
+    // Of this process's part of the run.
+    private let beganStep: Int
+    private let beganAt: UInt64
+    private var trainedExamples = 0
+    private var trainingNanoseconds: UInt64 = 0
+    private var checkpointAt: UInt64
+    private var refusedInARow = 0
+    private var metrics: [String: Double] = [:]
+
+    /// Nanoseconds between two `progressed` events.
+    private static let progressEvery: UInt64 = 250_000_000
+    /// Refused steps in a row after which a run counts as diverged.
+    private static let refusalsBeforeDivergence = 5
+
+    /// A loop around `trainer`, which stands at `snapshot` if the run goes on from one.
+    public init(_ trainer: Trainer, splits: Splits, from snapshot: Snapshot? = nil, world: TrainingWorld) {
+        self.trainer = trainer
+        self.splits = splits
+        self.world = world
+        epochs = trainer.spec.epochs
+        logEvery = trainer.spec.logEvery ?? max(1, epochs * trainer.stepsPerEpoch / 2000)
+        epochSums = (snapshot?.epochLossSum ?? 0, snapshot?.epochHits ?? 0, snapshot?.epochExamples ?? 0)
+        bestAccuracy = snapshot?.bestAccuracy
+        let now = wb_clock_ns()
+        origin = now &- UInt64((snapshot?.seconds ?? 0) * 1e9)
+        progressAt = now
+        checkpointAt = now
+        beganAt = now
+        beganStep = trainer.step
+        learningRateAtStart = trainer.learningRate
+    }
+
+    private var seconds: Double { Double(wb_clock_ns() &- origin) * 1e-9 }
+
+    /// Trains until all epochs are done, a person stops it, or it diverges. `weightsSHA256` is left empty: who keeps
+    /// the weights hashes them.
+    public mutating func run() -> RunEvent.Finished {
+        let totalSteps = epochs * trainer.stepsPerEpoch
+        var reason = RunEvent.Finished.Reason.completed
+        while trainer.step < totalSteps {
+            let epoch = trainer.epoch
+            let began = wb_clock_ns()
+            let result = trainer.advance()
+            trainingNanoseconds += wb_clock_ns() - began
+            note(result)
+            if !result.applied, refuse() {
+                reason = .diverged
+                break
+            }
+            let epochEnds = trainer.step % trainer.stepsPerEpoch == 0
+            if interval.steps == logEvery || epochEnds { log(epoch: epoch) }
+            let now = wb_clock_ns()
+            if now - progressAt >= Self.progressEvery { progress(epoch: epoch, now: now, totalSteps: totalSteps) }
+            if epochEnds { endEpoch(epoch) }
+            if interval.steps == 0, Double(now - checkpointAt) * 1e-9 >= trainer.spec.checkpointSeconds {
+                checkpoint(best: false)
+            }
+            if obey() {
+                reason = .stopped
+                break
+            }
+        }
+        if interval.steps > 0 { log(epoch: max(1, trainer.epoch)) }
+        return finish(reason)
+    }
+
+    private mutating func note(_ result: Trainer.StepResult) {
+        interval.steps += 1
+        interval.examples += result.examples
+        interval.loss += result.lossSum
+        interval.hits += result.hits
+        epochSums.loss += result.lossSum
+        epochSums.hits += result.hits
+        epochSums.examples += result.examples
+        progressExamples += result.examples
+        trainedExamples += result.examples
+        if result.applied { refusedInARow = 0 }
+    }
+
+    /// Warns of a refused step; true when there were too many in a row.
+    private mutating func refuse() -> Bool {
+        refusedInARow += 1
+        world.emit(
+            .warned(
+                RunEvent.Warned(
+                    step: trainer.step,
+                    message:
+                        "Step \(trainer.step) was refused: its loss or a gradient was not finite. The weights stand as before it."
+                )))
+        return refusedInARow >= Self.refusalsBeforeDivergence
+    }
+
+    private mutating func log(epoch: Int) {
+        world.emit(
+            .stepped(
+                RunEvent.Stepped(
+                    step: trainer.step, epoch: epoch, seconds: seconds, count: interval.steps,
+                    loss: interval.loss / Double(interval.examples),
+                    accuracy: Double(interval.hits) / Double(interval.examples),
+                    learningRate: Double(trainer.learningRate))))
+        interval = (0, 0, 0, 0)
+    }
+
+    private mutating func progress(epoch: Int, now: UInt64, totalSteps: Int) {
+        let elapsed = now - progressAt
+        let done = trainer.step - beganStep
+        let perStep = Double(now - beganAt) * 1e-9 / Double(max(1, done))
+        world.emit(
+            .progressed(
+                RunEvent.Progressed(
+                    step: trainer.step, epoch: epoch, seconds: seconds,
+                    imagesPerSecond: Double(progressExamples) / (Double(elapsed) * 1e-9),
+                    busy: trainer.takeBusy(over: elapsed),
+                    remainingSeconds: done > 0 ? perStep * Double(totalSteps - trainer.step) : nil)))
+        progressAt = now
+        progressExamples = 0
+    }
+
+    private mutating func endEpoch(_ epoch: Int) {
+        metrics["train/loss"] = epochSums.loss / Double(max(1, epochSums.examples))
+        metrics["train/accuracy"] = Double(epochSums.hits) / Double(max(1, epochSums.examples))
+        epochSums = (0, 0, 0)
+        let accuracy = evaluate(splits.watched, epoch: epoch)
+        let best = accuracy > bestAccuracy ?? -1
+        if best { bestAccuracy = accuracy }
+        checkpoint(best: best)
+        // The time of an evaluation is not a pause in training: the rate starts anew behind it.
+        progressAt = wb_clock_ns()
+        progressExamples = 0
+        _ = trainer.takeBusy(over: 1)
+    }
+
+    @discardableResult
+    private mutating func evaluate(_ split: Split, epoch: Int) -> Double {
+        let inference = trainer.infer(splits[split])
+        metrics["\(split.rawValue)/loss"] = inference.meanLoss
+        metrics["\(split.rawValue)/accuracy"] = inference.accuracy
+        world.emit(
+            .evaluated(
+                RunEvent.Evaluated(
+                    step: trainer.step, epoch: epoch, seconds: seconds, split: split, loss: inference.meanLoss,
+                    accuracy: inference.accuracy)))
+        return inference.accuracy
+    }
+
+    private mutating func checkpoint(best: Bool) {
+        var snapshot = trainer.snapshot()
+        snapshot.seconds = seconds
+        snapshot.epochLossSum = epochSums.loss
+        snapshot.epochHits = epochSums.hits
+        snapshot.epochExamples = epochSums.examples
+        snapshot.bestAccuracy = bestAccuracy
+        world.checkpoint(
+            snapshot, RunEvent.Checkpointed(step: trainer.step, seconds: snapshot.seconds, best: best))
+        checkpointAt = wb_clock_ns()
+    }
+
+    /// Carries out a person's commands; true when the run shall stop.
+    private mutating func obey() -> Bool {
+        var commands = world.commands(false)
+        var pausedAt: UInt64?
+        while true {
+            for command in commands {
+                switch command {
+                case .stop:
+                    if let pausedAt { resume(from: pausedAt) }
+                    return true
+                case .pause where pausedAt == nil:
+                    if interval.steps > 0 { log(epoch: trainer.epoch) }
+                    checkpoint(best: false)
+                    steer(.paused)
+                    pausedAt = wb_clock_ns()
+                case .continue:
+                    if let since = pausedAt {
+                        resume(from: since)
+                        pausedAt = nil
+                        steer(.continued)
+                    }
+                case .setLearningRate(let rate):
+                    trainer.learningRate = Float(rate)
+                    steer(.learningRate(rate))
+                case .pause: break
+                }
+            }
+            guard pausedAt != nil else { return false }
+            commands = world.commands(true)
+        }
+    }
+
+    private mutating func resume(from since: UInt64) {
+        let now = wb_clock_ns()
+        origin += now - since
+        progressAt = now
+        checkpointAt = now
+        progressExamples = 0
+    }
+
+    private func steer(_ act: RunEvent.Steered.Act) {
+        world.emit(.steered(RunEvent.Steered(step: trainer.step, seconds: seconds, act: act)))
+    }
+
+    private mutating func finish(_ reason: RunEvent.Finished.Reason) -> RunEvent.Finished {
+        let epoch = min(epochs, max(1, (trainer.step + trainer.stepsPerEpoch - 1) / trainer.stepsPerEpoch))
+        if reason != .completed {
+            if epochSums.examples > 0 {
+                metrics["train/loss"] = epochSums.loss / Double(epochSums.examples)
+                metrics["train/accuracy"] = Double(epochSums.hits) / Double(epochSums.examples)
+            }
+            evaluate(splits.watched, epoch: epoch)
+            checkpoint(best: false)
+        }
+        if splits.watched != .test { evaluate(.test, epoch: epoch) }
+        return RunEvent.Finished(
+            step: trainer.step, epoch: epoch, seconds: seconds, reason: reason, weightsSHA256: "",
+            workers: trainer.workers, metrics: metrics,
+            imagesPerSecond: trainingNanoseconds > 0
+                ? Double(trainedExamples) / (Double(trainingNanoseconds) * 1e-9) : 0)
+    }
+}

@@ -1,0 +1,178 @@
+// TrainingPlan: one optimizer step on a batch of a fixed size, as phases of tiles. Built once, run many times.
+import CPrimitives
+
+/// The data of a run where the kernels can reach them.
+///
+/// `@unchecked Sendable`: written in init only.
+final class ExampleStore: @unchecked Sendable {
+    let shape: TensorShape
+    let count: Int
+    let labels: UnsafeMutablePointer<Int32>
+    private let bytes: UnsafeMutablePointer<UInt8>?
+    private let floats: UnsafeMutablePointer<Float>?
+    private let scale: UnsafeMutablePointer<Float>
+    private let shift: UnsafeMutablePointer<Float>
+    private let arena: Arena
+
+    init(_ examples: PreparedExamples) {
+        let arena = Arena()
+        self.arena = arena
+        let labels = arena.allocate(examples.count, of: Int32.self)
+        shape = examples.shape
+        count = examples.count
+        examples.labels.withUnsafeBufferPointer {
+            if let from = $0.baseAddress { labels.update(from: from, count: $0.count) }
+        }
+        self.labels = labels
+        scale = arena.floats(examples.scale.count)
+        shift = arena.floats(examples.shift.count)
+        for channel in examples.scale.indices {
+            scale[channel] = examples.scale[channel]
+            shift[channel] = examples.shift[channel]
+        }
+        switch examples.features {
+        case .bytes(let values):
+            let copy = arena.allocate(values.count, of: UInt8.self)
+            values.withUnsafeBufferPointer { if let from = $0.baseAddress { copy.update(from: from, count: $0.count) } }
+            (bytes, floats) = (copy, nil)
+        case .floats(let values):
+            let copy = arena.floats(values.count)
+            values.withUnsafeBufferPointer { if let from = $0.baseAddress { copy.update(from: from, count: $0.count) } }
+            (bytes, floats) = (nil, copy)
+        }
+    }
+
+    /// Copies `count` examples to `out`, scaled; vectors are padded to `stride`.
+    @inline(__always)
+    func gather(_ indices: UnsafePointer<Int32>, count: Int, into out: UnsafeMutablePointer<Float>, stride: Int) {
+        if let bytes, case .image(let channels, let height, let width) = shape {
+            wb_gather_u8(bytes, indices, Int32(count), Int32(channels), Int32(height * width), scale, shift, out)
+        } else if let floats {
+            wb_gather_f32(floats, indices, Int32(count), Int32(shape.count), Int32(stride), out)
+        }
+    }
+
+    /// Layout of a gathered batch.
+    var input: (stride: Int, image: ImageLayout?) {
+        if case .image(let channels, let height, let width) = shape {
+            return (shape.count, ImageLayout(channels: channels, height: height, width: width, block: 1))
+        }
+        return (padded(shape.count), nil)
+    }
+}
+
+/// What one step computed.
+struct StepOutcome {
+    /// Sum of the examples' losses, in their order.
+    var lossSum: Double
+    /// Examples whose largest logit was the label's.
+    var hits: Int
+    /// False: the loss or a gradient was not finite and nothing was changed.
+    var applied: Bool
+}
+
+/// Phases of one optimizer step:
+/// forward and backward by shards, with phases over the whole batch where a wide dense layer stands; then the sum of the
+/// shards' gradients; then, when everything is finite, the update.
+final class TrainingPlan {
+    let examples: Int
+    let scratchBytes: Int
+    private let phases: [Phase]
+    private let builder: PlanBuilder
+    private let step: UnsafeMutablePointer<StepInput>
+    private let losses: UnsafeMutablePointer<Double>
+    private let hits: UnsafeMutablePointer<Int32>
+    private let isFinite: [UnsafeMutablePointer<Int32>]
+
+    /// Plans steps on batches of `examples`, cut into shards of `shardSize`.
+    init(
+        _ parameters: Parameters, data: ExampleStore, examples: Int, shardSize: Int,
+        step: UnsafeMutablePointer<StepInput>, convSets: @escaping (Int) -> ConvSet
+    ) {
+        let shards = stride(from: 0, to: examples, by: shardSize).enumerated().map { index, first in
+            Shard(index: index, first: first, count: min(shardSize, examples - first))
+        }
+        let plan = PlanBuilder(parameters, shards: shards, training: true, step: step, convSets: convSets)
+        let arena = plan.arena
+        let input = plan.activation(stride: data.input.stride, image: data.input.image)
+        let labels = arena.allocate(examples, of: Int32.self)
+        let losses = arena.allocate(examples, of: Double.self)
+        let hits = arena.allocate(examples, of: Int32.self)
+        let finite = plan.shardIsFinite
+
+        plan.perShard { shard in
+            let x = input.values(shard)
+            return { _ in
+                let indices = step.pointee.indices + shard.first
+                data.gather(indices, count: shard.count, into: x, stride: input.stride)
+                for i in 0..<shard.count { labels[shard.first + i] = data.labels[Int(indices[i])] }
+            }
+        }
+        let (layers, logits) = plan.layers(from: input)
+        for layer in layers { layer.forward(plan) }
+        let classes = Int32(parameters.network.classes)
+        plan.perShard { shard in
+            let (z, dz, n) = (logits.values(shard), logits.gradient(shard), Int32(shard.count))
+            let (first, width, scale) = (shard.first, Int32(logits.stride), 1 / Float(examples))
+            return { _ in
+                wb_softmax_cross_entropy_f32(
+                    n, classes, width, z, labels + first, scale, losses + first, hits + first, dz, nil)
+                var allFinite = true
+                for i in first..<(first + shard.count) where !losses[i].isFinite { allFinite = false }
+                finite[shard.index] = allFinite ? 1 : 0
+            }
+        }
+        for layer in layers.reversed() { layer.backward(plan) }
+
+        // Sum of the shards' gradients and update, in pieces that follow from the shapes alone.
+        let piece = 4096
+        let starts = Array(stride(from: 0, to: parameters.shardedCount, by: piece))
+        let sum = arena.floats(parameters.shardedCount)
+        let sumIsFinite = arena.allocate(starts.count, of: Int32.self)
+        let gradients = plan.shardGradients
+        let width = parameters.shardedCount
+        plan.phase(
+            starts.enumerated().map { index, start in
+                let count = min(piece, width - start)
+                return { _ in
+                    sumIsFinite[index] = wb_tree_sum_f32(
+                        count, Int32(shards.count), width, gradients + start, sum + start)
+                }
+            })
+        plan.update(
+            starts.map { start in
+                let count = min(piece, width - start)
+                return { _ in
+                    step.pointee.update.apply(to: parameters, offset: start, count: count, gradient: sum + start)
+                }
+            })
+
+        let flags = (0..<shards.count).map { finite + $0 } + starts.indices.map { sumIsFinite + $0 }
+        isFinite = flags
+        let updates = plan.updates.map { tile -> Tile in
+            { worker in if flags.allSatisfy({ $0.pointee != 0 }) { tile(worker) } }
+        }
+        phases = plan.prologue + plan.phases + [Phase(updates)]
+        scratchBytes = plan.scratchBytes
+        builder = plan
+        self.examples = examples
+        self.step = step
+        self.losses = losses
+        self.hits = hits
+    }
+
+    /// Runs one step with what `step` holds.
+    func run(on team: Team) -> StepOutcome {
+        precondition(team.scratchBytes >= scratchBytes, "the team has too little scratch for this plan")
+        team.run(phases)
+        var outcome = StepOutcome(lossSum: 0, hits: 0, applied: isFinite.allSatisfy { $0.pointee != 0 })
+        for i in 0..<examples {
+            outcome.lossSum += losses[i]
+            outcome.hits += Int(hits[i])
+        }
+        return outcome
+    }
+
+    /// Bytes of the plan's buffers.
+    var bytes: Int { builder.arena.bytes }
+}
