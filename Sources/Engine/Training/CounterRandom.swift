@@ -24,7 +24,8 @@ public struct CounterRandom: RandomNumberGenerator, Sendable {
         high = (UInt32(truncatingIfNeeded: first), UInt32(truncatingIfNeeded: second), purpose.rawValue)
     }
 
-    private static func philox(_ counter: SIMD4<UInt32>, _ key: (UInt32, UInt32)) -> SIMD4<UInt32> {
+    /// Ten rounds over one counter.
+    static func philox(_ counter: SIMD4<UInt32>, _ key: (UInt32, UInt32)) -> SIMD4<UInt32> {
         var c = counter
         var (k0, k1) = key
         for _ in 0..<10 {

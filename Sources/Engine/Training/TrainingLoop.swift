@@ -93,7 +93,8 @@ public struct TrainingLoop {
             let now = wb_clock_ns()
             if now - progressAt >= Self.progressEvery { progress(epoch: epoch, now: now, totalSteps: totalSteps) }
             if epochEnds { endEpoch(epoch) }
-            if interval.steps == 0, Double(now - checkpointAt) * 1e-9 >= trainer.spec.checkpointSeconds {
+            let sinceCheckpoint = Double(wb_clock_ns() - checkpointAt) * 1e-9
+            if interval.steps == 0, sinceCheckpoint >= trainer.spec.checkpointSeconds {
                 checkpoint(best: false)
             }
             if obey() {
