@@ -1,0 +1,75 @@
+// Experiment: a spec with everything loaded that it names: data, splits, preprocessing, network.
+import Engine
+import Foundation
+
+/// Facts that identify the data of a run, kept in its session: a run goes on only with the same examples.
+public struct DatasetFacts: Sendable, Equatable, Codable {
+    public var name: String
+    public var origin: String
+    public var count: Int
+    public var shape: TensorShape
+    public var classes: [String]
+    /// SHA-256 of the examples' values and labels, hexadecimal.
+    public var sha256: String
+    /// Files that were left out.
+    public var skipped: [SkippedFile]
+}
+
+/// A spec with its data in memory, ready to train.
+public struct Experiment: Sendable {
+    public let spec: Spec
+    /// The spec as text, overrides applied: what the session keeps.
+    public let yaml: String
+    public let dataset: Dataset
+    public let splits: Splits
+    public let preprocessing: Preprocessing
+    public let network: Network
+
+    /// Loads what `spec` names and checks that the network fits the data.
+    /// - Throws: ``DatasetError``, ``SplitError``, ``NetworkError``.
+    public init(spec: Spec, yaml: String) throws {
+        self.spec = spec
+        self.yaml = yaml
+        dataset = try DatasetLoader.load(spec.data)
+        splits = try Splits(dataset, spec.data)
+        preprocessing = Preprocessing(fitting: dataset, train: splits.train, spec: spec.data)
+        network = try Network(spec.network, input: preprocessing.shape, classes: dataset.classes.count)
+    }
+
+    /// All examples, preprocessed.
+    public var prepared: PreparedExamples {
+        PreparedExamples(dataset.features, labels: dataset.labels, by: preprocessing)
+    }
+
+    /// What identifies the data.
+    public var facts: DatasetFacts {
+        DatasetFacts(
+            name: dataset.name, origin: dataset.origin, count: dataset.count, shape: dataset.shape,
+            classes: dataset.classes, sha256: dataset.sha256, skipped: dataset.skipped)
+    }
+
+    /// The head of a run's events.
+    public func started(trainer: Trainer) -> RunEvent.Started {
+        RunEvent.Started(
+            name: spec.name, dataset: dataset.name, classes: dataset.classes, inputShape: network.input,
+            layers: network.layers.map(\.summary), parameters: network.parameterCount, epochs: spec.training.epochs,
+            stepsPerEpoch: trainer.stepsPerEpoch, batch: trainer.batch, shards: spec.training.shards,
+            workers: trainer.workers, optimizer: spec.training.optimizer.name,
+            learningRate: Double(spec.training.optimizer.learningRate), trainExamples: splits.train.count,
+            validationExamples: splits.validation.count, testExamples: splits.test.count,
+            watchedSplit: splits.watched, seed: spec.training.seed, kernels: Machine.kernels)
+    }
+}
+
+extension Dataset {
+    /// SHA-256 of values and labels.
+    var sha256: String {
+        let values =
+            switch features {
+            case .bytes(let bytes): bytes.withUnsafeBytes { SHA256.hex($0) }
+            case .floats(let floats): floats.withUnsafeBytes { SHA256.hex($0) }
+            }
+        let labels = labels.withUnsafeBytes { SHA256.hex($0) }
+        return SHA256.hex(Array((values + labels).utf8))
+    }
+}

@@ -1,0 +1,172 @@
+// Recorder: the thread that writes a run's events and checkpoints to its session and then tells them on.
+import Engine
+import Foundation
+import Synchronization
+
+/// Takes events from the trainer at once and stores them from a thread of its own. Clients hear of an event only when it is
+/// stored, so nothing that somebody saw can be lost.
+///
+/// Storing may fail, on a full disk say: training goes on, the events wait here, and the recorder tries again each second.
+///
+/// `@unchecked Sendable`: `waiting` and what goes with it is guarded by `condition`; `writer` and `server` are used by the
+/// recorder's thread alone until `finish` has seen it end.
+final class Recorder: @unchecked Sendable {
+    private enum Item {
+        case event(RunEvent)
+        case checkpoint(Snapshot, RunEvent.Checkpointed)
+    }
+
+    private let writer: SessionWriter
+    private let tell: @Sendable ([NumberedEvent]) -> Void
+    private let complain: @Sendable (String) -> Void
+    private let condition = NSCondition()
+    private var waiting: [Item] = []
+    private var ends = false
+    private var ended = false
+    private var failure: SessionError?
+
+    /// - Parameters:
+    ///   - tell: gets stored events, on the recorder's thread.
+    ///   - complain: gets one sentence when storing starts to fail and one when it works again.
+    init(
+        _ writer: SessionWriter, tell: @escaping @Sendable ([NumberedEvent]) -> Void,
+        complain: @escaping @Sendable (String) -> Void
+    ) {
+        self.writer = writer
+        self.tell = tell
+        self.complain = complain
+        let thread = Thread { [self] in run() }
+        thread.name = "recorder"
+        thread.start()
+    }
+
+    /// Takes an event; returns at once.
+    func record(_ event: RunEvent) { add(.event(event)) }
+
+    /// Takes a checkpoint; returns at once. One that a newer one overtakes before it is stored is dropped with its event.
+    func record(_ snapshot: Snapshot, _ event: RunEvent.Checkpointed) { add(.checkpoint(snapshot, event)) }
+
+    private func add(_ item: Item) {
+        condition.lock()
+        waiting.append(item)
+        condition.signal()
+        condition.unlock()
+    }
+
+    /// Stores what is left and ends the thread.
+    /// - Throws: the last ``SessionError`` when even repeated tries could not store everything.
+    func finish() throws {
+        condition.lock()
+        ends = true
+        condition.signal()
+        while !ended { condition.wait() }
+        let failure = failure
+        condition.unlock()
+        if let failure { throw failure }
+    }
+
+    /// Seconds between two transactions: a commit waits for the disk, and a screen needs no more.
+    private static let pace = 0.1
+    /// Tries, a second apart, to store the rest when the run is over.
+    private static let lastTries = 10
+
+    private func run() {
+        var fails = false
+        var lastTries = 0
+        while true {
+            condition.lock()
+            while waiting.isEmpty, !ends { condition.wait() }
+            let items = waiting
+            waiting = []
+            let isLast = ends
+            condition.unlock()
+            let (stored, error) = store(items)
+            if let error {
+                if !fails { complain("\(error) Training goes on; recording is tried again each second.") }
+                fails = true
+                lastTries += isLast ? 1 : 0
+                condition.lock()
+                waiting.insert(contentsOf: items[stored...], at: 0)
+                failure = error
+                condition.unlock()
+                if lastTries < Self.lastTries {
+                    Thread.sleep(forTimeInterval: 1)
+                    continue
+                }
+            } else if fails {
+                complain("Recording works again; nothing was lost.")
+                fails = false
+                condition.lock()
+                failure = nil
+                condition.unlock()
+            }
+            condition.lock()
+            let isDone = (isLast && waiting.isEmpty) || lastTries >= Self.lastTries
+            if isDone {
+                ended = true
+                condition.broadcast()
+            }
+            condition.unlock()
+            if isDone { return }
+            if !isLast { Thread.sleep(forTimeInterval: Self.pace) }
+        }
+    }
+
+    /// Stores `items` in their order: events between two checkpoints in one transaction.
+    /// - Returns: how many were stored, and why no more.
+    private func store(_ items: [Item]) -> (stored: Int, error: SessionError?) {
+        let checkpoints = items.indices.filter { if case .checkpoint = items[$0] { true } else { false } }
+        let best = checkpoints.last { if case .checkpoint(_, let event) = items[$0] { event.best } else { false } }
+        var stored = 0
+        var events: [RunEvent] = []
+        do throws(SessionError) {
+            for (index, item) in items.enumerated() {
+                switch item {
+                case .event(let event): events.append(event)
+                case .checkpoint(let snapshot, let event):
+                    guard index == checkpoints.last || index == best else { continue }
+                    tell(try writer.append(events))
+                    events = []
+                    stored = index
+                    tell([
+                        try writer.storeCheckpoint(
+                            step: snapshot.step, best: event.best, bytes: snapshot.encoded, and: .checkpointed(event))
+                    ])
+                    stored = index + 1
+                }
+            }
+            tell(try writer.append(events))
+            return (items.count, nil)
+        } catch {
+            return (stored, error)
+        }
+    }
+}
+
+/// Commands from clients on their way to the trainer.
+public final class CommandQueue: @unchecked Sendable {
+    // `@unchecked Sendable`: `commands` is guarded by `condition`.
+    private let condition = NSCondition()
+    private var commands: [EngineCommand] = []
+
+    public init() {}
+
+    /// Adds a command.
+    public func push(_ command: EngineCommand) {
+        condition.lock()
+        commands.append(command)
+        condition.signal()
+        condition.unlock()
+    }
+
+    /// Takes all commands; with `wait` it returns when there is one.
+    func take(wait: Bool) -> [EngineCommand] {
+        condition.lock()
+        while wait, commands.isEmpty { condition.wait() }
+        defer {
+            commands = []
+            condition.unlock()
+        }
+        return commands
+    }
+}

@@ -1,0 +1,169 @@
+// TrainingRun: wires an experiment to the engine, the session file and the link.
+import Engine
+import Foundation
+
+/// Why a run can't go on.
+public enum ResumeError: Error, Equatable, CustomStringConvertible {
+    case completed(path: String)
+    case otherData(path: String, recorded: DatasetFacts, found: DatasetFacts)
+
+    public var description: String {
+        switch self {
+        case .completed(let path): "\(path) is complete: all its epochs are done, there is nothing to resume."
+        case .otherData(let path, let recorded, let found):
+            "The data have changed since \(path) was begun: then \(recorded.count) examples with SHA-256 \(recorded.sha256.prefix(12))…, now \(found.count) with \(found.sha256.prefix(12))…; bring the old data back to resume."
+        }
+    }
+}
+
+/// How a run is told to the outside while it goes on.
+public struct RunObserver: Sendable {
+    /// Gets events when they are stored, on the recorder's thread.
+    public var events: @Sendable ([NumberedEvent]) -> Void
+    /// Gets sentences for a person, on any thread.
+    public var complaint: @Sendable (String) -> Void
+
+    public init(
+        events: @escaping @Sendable ([NumberedEvent]) -> Void, complaint: @escaping @Sendable (String) -> Void
+    ) {
+        self.events = events
+        self.complaint = complaint
+    }
+}
+
+/// One run of the engine on one session file, from its start or from its last checkpoint.
+///
+/// Not Sendable: the thread that makes it runs it; `commands` may be filled from any other.
+public final class TrainingRun {
+    public let path: String
+    public let commands = CommandQueue()
+    public let experiment: Experiment
+    private let trainer: Trainer
+    private let writer: SessionWriter
+    private let snapshot: Snapshot?
+    /// The session already tells how the run began.
+    private let hasBegun: Bool
+
+    /// Begins a run in a new session file at `path`.
+    /// - Throws: ``SessionError``, ``ConvolutionError``.
+    public init(
+        _ experiment: Experiment, path: String, workers: Int, programVersion: String, command: [String]
+    ) throws {
+        self.experiment = experiment
+        self.path = path
+        trainer = try Trainer(
+            experiment.network, spec: experiment.spec.training, data: experiment.prepared,
+            train: experiment.splits.train, workers: workers)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        writer = try SessionWriter.create(
+            path: path,
+            info: SessionInfo(
+                runID: UUID().uuidString, name: experiment.spec.name, createdAt: Date(), specYAML: experiment.yaml,
+                preprocessingJSON: String(decoding: try encoder.encode(experiment.preprocessing), as: UTF8.self),
+                datasetJSON: String(decoding: try encoder.encode(experiment.facts), as: UTF8.self),
+                host: ProcessInfo.processInfo.hostName, processor: HostFacts.processor, kernels: Machine.kernels,
+                programVersion: programVersion, command: command, gitCommit: nil))
+        snapshot = nil
+        hasBegun = false
+    }
+
+    /// Goes on with the run in `path` from its last checkpoint, or from its start when it was killed before the first one.
+    /// - Parameter data: another place of the same data; nil: where they were.
+    /// - Throws: ``SessionError``, ``ResumeError``, and whatever loading the data throws.
+    public init(resuming path: String, data: String?, workers: Int) throws {
+        self.path = path
+        let reader = try SessionReader(path: path)
+        let info = reader.info
+        let state = RunState(try reader.events().lazy.map(\.event))
+        hasBegun = state.head != nil
+        if state.phase == .finished(.completed) { throw ResumeError.completed(path: path) }
+        let bytes = try reader.latestCheckpoint().map { try reader.checkpointBytes(step: $0.step) }
+        reader.close()
+
+        var (spec, yaml) = try SpecFile.parse(yaml: info.specYAML, file: path)
+        if let data { spec.data.path = data }
+        experiment = try Experiment(spec: spec, yaml: yaml)
+        if let json = info.datasetJSON {
+            let recorded = try JSONDecoder().decode(DatasetFacts.self, from: Data(json.utf8))
+            let found = experiment.facts
+            guard recorded.sha256 == found.sha256 else {
+                throw ResumeError.otherData(path: path, recorded: recorded, found: found)
+            }
+        }
+        trainer = try Trainer(
+            experiment.network, spec: spec.training, data: experiment.prepared, train: experiment.splits.train,
+            workers: workers)
+        let needsSecond = spec.training.optimizer.name == "adam"
+        snapshot = try bytes.map {
+            try Snapshot($0, parameters: experiment.network.parameters, needsSecond: needsSecond)
+        }
+        if let snapshot { trainer.restore(snapshot) }
+        writer = try SessionWriter.open(path: path)
+    }
+
+    /// Trains to the end, recording and telling everything.
+    /// - Returns: the last event.
+    /// - Throws: ``SessionError`` when the end could not be stored.
+    public func run(_ observer: RunObserver) throws -> RunEvent.Finished {
+        let commands = commands
+        var server: LinkServer?
+        do {
+            server = try LinkServer(sessionPath: path) { commands.push($0) }
+        } catch {
+            observer.complaint("Nobody can attach to this run: \(error)")
+        }
+        let link = server
+        let recorder = Recorder(
+            writer,
+            tell: { events in
+                guard !events.isEmpty else { return }
+                link?.publish(events)
+                observer.events(events)
+            }, complain: observer.complaint)
+        if hasBegun {
+            recorder.record(
+                .resumed(
+                    RunEvent.Resumed(
+                        step: trainer.step, seconds: snapshot?.seconds ?? 0, workers: trainer.workers)))
+        } else {
+            recorder.record(.started(experiment.started(trainer: trainer)))
+            for skipped in experiment.dataset.skipped.prefix(20) {
+                recorder.record(
+                    .warned(RunEvent.Warned(step: 0, message: "\(skipped.path) was skipped: \(skipped.reason)")))
+            }
+            if experiment.dataset.skipped.count > 20 {
+                recorder.record(
+                    .warned(
+                        RunEvent.Warned(
+                            step: 0, message: "\(experiment.dataset.skipped.count) files were skipped in all.")))
+            }
+        }
+        var loop = TrainingLoop(
+            trainer, splits: experiment.splits, from: snapshot,
+            world: TrainingWorld(
+                emit: { recorder.record($0) }, checkpoint: { recorder.record($0, $1) },
+                commands: { commands.take(wait: $0) }))
+        var finished = loop.run()
+        finished.weightsSHA256 = trainer.weights.sha256
+        recorder.record(.finished(finished))
+        try recorder.finish()
+        writer.close()
+        server?.close()
+        return finished
+    }
+}
+
+/// What a session records of its machine.
+public enum HostFacts {
+    /// The processor's name as the kernel tells it.
+    public static var processor: String {
+        guard let text = FileManager.default.contents(atPath: "/proc/cpuinfo") else { return "unknown" }
+        let lines = String(decoding: text, as: UTF8.self).split(separator: "\n")
+        let name = lines.first { $0.hasPrefix("model name") }?.split(separator: ":").last ?? "unknown"
+        return name.trimmingCharacters(in: .whitespaces)
+    }
+
+    /// Bytes of memory.
+    public static var memory: UInt64 { ProcessInfo.processInfo.physicalMemory }
+}

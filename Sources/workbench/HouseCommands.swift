@@ -1,0 +1,140 @@
+// sessions, bench, doctor: housekeeping and this machine.
+import ArgumentParser
+import Charts
+import Engine
+import Experiments
+import Foundation
+
+struct SessionsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sessions", abstract: "List the sessions, newest first.")
+
+    @OptionGroup var sessionOptions: SessionOptions
+    @Flag(help: "One JSON object a line on stdout.") var json = false
+
+    func run() throws {
+        let folder = sessionOptions.folder
+        let summaries = try folder.list()
+        if !json, summaries.isEmpty {
+            Output.note("No sessions in \(folder.path) yet: `workbench train digits-cnn` makes one.")
+        }
+        for summary in summaries {
+            let (status, detail) = word(summary.status)
+            let epochs = summary.head?.epochs ?? 0
+            if json {
+                var fields: [(String, Any)] = [
+                    ("session", summary.path), ("name", summary.name), ("status", status), ("detail", detail),
+                    ("step", summary.step), ("epoch", summary.epoch), ("epochs", epochs), ("seconds", summary.seconds),
+                    ("bytes", summary.bytes),
+                ]
+                fields += summary.metrics.sorted { $0.key < $1.key }.map { ($0.key, $0.value as Any) }
+                Output.line(Output.json(fields))
+            } else {
+                let accuracy =
+                    (summary.metrics["test/accuracy"] ?? summary.metrics["validation/accuracy"])
+                    .map { Format.percent($0) } ?? "-"
+                let columns = [
+                    padded(status, 12), padded("\(summary.epoch)/\(epochs)", 9), padded(accuracy, 10),
+                    padded(Format.duration(summary.seconds), 10), sanitised(summary.fileName),
+                ]
+                Output.line(columns.joined() + (detail.isEmpty ? "" : "  \(sanitised(detail))"))
+            }
+        }
+    }
+
+    private func padded(_ text: String, _ width: Int) -> String {
+        text + String(repeating: " ", count: max(1, width - displayWidth(text)))
+    }
+
+    private func word(_ status: SessionStatus) -> (String, String) {
+        switch status {
+        case .live: ("live", "")
+        case .finished(.completed): ("finished", "")
+        case .finished(.stopped): ("stopped", "")
+        case .finished(.diverged): ("diverged", "")
+        case .interrupted: ("interrupted", "")
+        case .unreadable(let reason): ("unreadable", reason)
+        }
+    }
+}
+
+struct BenchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench", abstract: "Measure this machine.", subcommands: [BenchTrainCommand.self])
+}
+
+struct BenchTrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train",
+        abstract: "Training speed on random inputs: best of four epochs after one, shuffling and batching counted.")
+
+    @Option(name: .customLong("case"), help: "cifar-cnn, mnist-cnn or tabular-mlp.") var name: String
+    @Option(help: "Examples a step.") var batch = 32
+    @OptionGroup var workerOptions: WorkerOptions
+    @Flag(help: "One JSON object on stdout.") var json = false
+
+    func run() throws {
+        guard let benchmark = TrainingBenchmark(rawValue: name) else {
+            let known = TrainingBenchmark.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("--case \(name) is unknown: choose \(known).")
+        }
+        guard (1...65536).contains(batch) else { throw ValidationError("--batch \(batch) is not between 1 and 65536.") }
+        let workers = workerOptions.workers ?? Machine.processors
+        let result = try benchmark.run(batch: batch, workers: workers)
+        let peak = Machine.measurePeak() * Double(min(workers, Machine.processors))
+        var usage = rusage()
+        getrusage(RUSAGE_SELF, &usage)
+        let rss = usage.ru_maxrss / 1024
+        if json {
+            Output.line(
+                Output.json([
+                    ("case", name), ("batch", batch), ("workers", result.workers),
+                    ("images_per_s", Int(result.imagesPerSecond)), ("peak_rss_mib", rss),
+                    ("gflop_per_s", result.gigaflopPerSecond), ("machine_gflop_per_s", peak),
+                ]))
+        } else {
+            Output.line(
+                "\(name), batch \(batch), \(result.workers) workers: \(Format.count(Int(result.imagesPerSecond))) examples/s, \(Format.number(result.gigaflopPerSecond)) GFLOP/s (\(Format.percent(result.gigaflopPerSecond / peak)) of the measured peak), \(rss) MiB"
+            )
+        }
+    }
+}
+
+struct DoctorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor", abstract: "Versions, processor, memory, terminal: what a report of a fault needs.")
+
+    @OptionGroup var sessionOptions: SessionOptions
+    @Flag(help: "One JSON object on stdout.") var json = false
+
+    func run() throws {
+        let environment = ProcessInfo.processInfo.environment
+        var size = winsize()
+        let hasSize = ioctl(1, UInt(TIOCGWINSZ), &size) == 0
+        let peak = Machine.measurePeak()
+        let facts: [(String, String, Any)] = [
+            ("version", programVersion, programVersion),
+            ("processor", "\(HostFacts.processor), \(Machine.processors) for this process", HostFacts.processor),
+            ("processors", "\(Machine.processors)", Machine.processors),
+            ("kernels", Machine.kernels, Machine.kernels),
+            ("float32_gflop_per_s", "\(Format.number(peak)) on one thread, measured now", peak),
+            ("memory_bytes", Format.bytes(Int(HostFacts.memory)), Int(HostFacts.memory)),
+            ("terminal", environment["TERM"] ?? "none", environment["TERM"] ?? ""),
+            ("columns", hasSize ? "\(size.ws_col)" : "no terminal", hasSize ? Int(size.ws_col) : 0),
+            ("rows", hasSize ? "\(size.ws_row)" : "no terminal", hasSize ? Int(size.ws_row) : 0),
+            (
+                "locale", environment["LC_ALL"] ?? environment["LC_CTYPE"] ?? environment["LANG"] ?? "C",
+                environment["LC_ALL"] ?? environment["LC_CTYPE"] ?? environment["LANG"] ?? "C"
+            ),
+            ("sessions", sessionOptions.folder.path, sessionOptions.folder.path),
+        ]
+        if json {
+            Output.line(Output.json(facts.map { ($0.0, $0.2) }))
+        } else {
+            for (name, shown, _) in facts {
+                let title = name.replacing("_", with: " ")
+                Output.line(title + String(repeating: " ", count: max(1, 22 - title.count)) + sanitised(shown))
+            }
+        }
+    }
+}

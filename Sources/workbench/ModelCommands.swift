@@ -1,0 +1,100 @@
+// evaluate and predict: a session's model at work.
+import ArgumentParser
+import Charts
+import Engine
+import Experiments
+import Foundation
+
+struct EvaluateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "evaluate", abstract: "Measure a session's model on the test split of its data.")
+
+    @Argument(help: "The session: a file, or its name in the sessions folder.") var session: String
+    @Option(help: "Where the data are now, if they moved.") var data: String?
+    @Flag(help: "The best checkpoint instead of the last.") var best = false
+    @OptionGroup var workerOptions: WorkerOptions
+    @OptionGroup var sessionOptions: SessionOptions
+    @Flag(help: "One JSON object on stdout.") var json = false
+
+    func run() throws {
+        let model = try TrainedModel(session: sessionOptions.path(of: session), best: best)
+        let result = try model.evaluate(data: data, workers: workerOptions.workers ?? Machine.processors)
+        let confusion = result.confusion
+        if json {
+            let perClass: [Any] = zip(result.classes, confusion.perClass).map { name, scores -> [(String, Any)] in
+                [
+                    ("class", name), ("support", scores.support), ("precision", scores.precision as Any),
+                    ("recall", scores.recall as Any), ("f1", scores.f1 as Any),
+                ]
+            }
+            Output.line(
+                Output.json([
+                    ("accuracy", confusion.accuracy as Any), ("macro_f1", confusion.macroF1 as Any),
+                    ("log_loss", result.logLoss), ("examples", result.examples), ("step", model.step),
+                    ("classes", result.classes), ("confusion", confusion.rows), ("per_class", perClass),
+                ]))
+            return
+        }
+        func percent(_ value: Double?) -> String { value.map { Format.percent($0) } ?? "undefined" }
+        Output.line("\(result.examples) test examples, model at step \(model.step)")
+        Output.line(
+            "accuracy \(percent(confusion.accuracy))   macro F1 \(percent(confusion.macroF1))   log loss \(Format.number(result.logLoss))"
+        )
+        Output.line("")
+        let names = result.classes.map { truncated(sanitised($0), to: 16, glyphs: .ascii) }
+        let width = max(6, names.map { displayWidth($0) }.max() ?? 0)
+        func cell(_ text: String, _ width: Int) -> String {
+            String(repeating: " ", count: max(0, width - displayWidth(text))) + text
+        }
+        Output.line(cell("class", width) + "  precision     recall         F1  examples")
+        for (name, scores) in zip(names, confusion.perClass) {
+            let columns = [scores.precision, scores.recall, scores.f1].map { cell(percent($0), 11) }.joined()
+            Output.line(cell(name, width) + columns + cell(Format.count(scores.support), 10))
+        }
+        Output.line("")
+        Output.line("confusion matrix: rows are true, columns predicted")
+        let cellWidth = max(width, (confusion.counts.max() ?? 0).description.count) + 1
+        Output.line(cell("", width) + names.map { cell($0, cellWidth) }.joined())
+        for (name, row) in zip(names, confusion.rows) {
+            Output.line(cell(name, width) + row.map { cell(Format.count($0), cellWidth) }.joined())
+        }
+    }
+}
+
+struct PredictCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "predict", abstract: "Run a session's model on new images or table rows.")
+
+    @Argument(help: "The session: a file, or its name in the sessions folder.") var session: String
+    @Argument(help: "An image, a folder of images, a CSV file, or - for CSV on stdin.") var input: String
+    @Flag(help: "The best checkpoint instead of the last.") var best = false
+    @OptionGroup var workerOptions: WorkerOptions
+    @OptionGroup var sessionOptions: SessionOptions
+    @Flag(help: "One JSON object a line on stdout.") var json = false
+
+    func run() throws {
+        let model = try TrainedModel(session: sessionOptions.path(of: session), best: best)
+        let inputs = try DatasetLoader.loadExamples(
+            path: input, like: model.preprocessing, target: model.spec.data.target)
+        for skipped in inputs.skipped { Output.error("\(skipped.path) was skipped: \(skipped.reason)") }
+        let result = try model.infer(
+            inputs.features, labels: Array(repeating: 0, count: inputs.names.count),
+            workers: workerOptions.workers ?? Machine.processors)
+        let classes = model.preprocessing.classes
+        for (row, name) in inputs.names.enumerated() {
+            let probabilities = Array(result.probabilities[row * classes.count..<(row + 1) * classes.count])
+            var best = 0
+            for index in probabilities.indices where probabilities[index] > probabilities[best] { best = index }
+            if json {
+                Output.line(
+                    Output.json([
+                        ("input", name), ("label", classes[best]), ("probability", probabilities[best]),
+                        ("probabilities", Array(zip(classes, probabilities)).map { ($0.0, $0.1 as Any) }),
+                    ]))
+            } else {
+                Output.line(
+                    "\(sanitised(name))  \(sanitised(classes[best]))  \(Format.percent(Double(probabilities[best])))")
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+// train and resume: a run in this process, told as a progress bar or as JSON lines.
+import ArgumentParser
+import Engine
+import Experiments
+import Foundation
+import TUI
+
+struct TrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train", abstract: "Train a preset, a spec file or a CSV file.")
+
+    @Argument(help: "A preset's name, a FILE.yaml, or a FILE.csv (then --target names the label column).")
+    var spec: String
+    @Option(help: "Data set instead of the spec's: a built-in one, or mnist, idx, cifar10, csv, folder with --data.")
+    var dataset: String?
+    @Option(help: "File or folder of the data.")
+    var data: String?
+    @Option(help: "Label column of a CSV file (default: the last).")
+    var target: String?
+    @Option(parsing: .singleValue, help: "Column of a CSV file to leave out; may be repeated.")
+    var ignore: [String] = []
+    @Option(
+        name: .customLong("set"), parsing: .singleValue,
+        help: "KEY=VALUE of the spec, such as training.batch=64; may be repeated.")
+    var overrides: [String] = []
+    @Option(help: "Passes over the training split.") var epochs: Int?
+    @Option(help: "Examples a step.") var batch: Int?
+    @Option(help: "Pieces that a batch is cut into; a part of the result.") var shards: Int?
+    @Option(help: "Seed of weights, order and dropout.") var seed: UInt64?
+    @OptionGroup var workerOptions: WorkerOptions
+    @OptionGroup var sessionOptions: SessionOptions
+    @Option(help: "The session file to make (default: a new name in the sessions folder).")
+    var session: String?
+    @Flag(help: "One JSON object a line for each event, on stdout.") var json = false
+    @Flag(help: "Leave it running in the background and say its session.") var detach = false
+    @Flag(help: "Watch it on the screen.") var view = false
+    @Flag(help: .hidden) var engine = false
+
+    func run() throws {
+        if detach || view {
+            let path = session ?? sessionOptions.folder.newSessionPath(name: try resolved().spec.name)
+            try Background.start(arguments: backgroundArguments(session: path), session: path)
+            if detach {
+                Output.line(json ? Output.json([("session", path)]) : path)
+                return
+            }
+            let screen = ScreenArguments.parseOrDefault()
+            throw ExitCode(try WorkbenchScreen.run(options: screen.options(sessionOptions, target: path)))
+        }
+        let (spec, yaml) = try resolved()
+        let folder = sessionOptions.folder
+        let path = session ?? folder.newSessionPath(name: spec.name)
+        if session == nil {
+            try FileManager.default.createDirectory(atPath: folder.path, withIntermediateDirectories: true)
+        }
+        let experiment = try Experiment(spec: spec, yaml: yaml)
+        let run = try TrainingRun(
+            experiment, path: path, workers: workerOptions.workers ?? Machine.processors,
+            programVersion: programVersion, command: CommandLine.arguments)
+        try RunOnTerminal(json: json, silent: engine).drive(run)
+    }
+
+    /// The spec with all that the options change in it.
+    private func resolved() throws -> (spec: Spec, yaml: String) {
+        var changes: [(key: String, value: String)] = []
+        if let dataset { changes.append(("data.dataset", dataset)) }
+        if let data { changes.append(("data.path", data)) }
+        if let target { changes.append(("data.target", SpecFile.quoted(target))) }
+        if !ignore.isEmpty {
+            changes.append(("data.ignore", "[" + ignore.map(SpecFile.quoted).joined(separator: ", ") + "]"))
+        }
+        if let epochs { changes.append(("training.epochs", "\(epochs)")) }
+        if let batch { changes.append(("training.batch", "\(batch)")) }
+        if let shards { changes.append(("training.shards", "\(shards)")) }
+        if let seed { changes.append(("training.seed", "\(seed)")) }
+        for override in overrides {
+            guard let equals = override.firstIndex(of: "=") else {
+                throw ValidationError("--set \(override) has no value: write KEY=VALUE, such as training.batch=64.")
+            }
+            changes.append((String(override[..<equals]), String(override[override.index(after: equals)...])))
+        }
+        let (file, yaml) = try SpecFile.resolve(spec)
+        return try SpecFile.parse(yaml: yaml, file: file, overrides: changes)
+    }
+
+    /// The same command for a background process that shows nothing.
+    private func backgroundArguments(session: String) -> [String] {
+        var arguments = CommandLine.arguments.dropFirst().filter { !["--detach", "--view", "--json"].contains($0) }
+        if self.session == nil { arguments += ["--session", session] }
+        return arguments + ["--engine"]
+    }
+}
+
+struct ResumeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "resume", abstract: "Go on with an interrupted or stopped run, from its last checkpoint.")
+
+    @Argument(help: "The session: a file, or its name in the sessions folder.") var session: String
+    @Option(help: "Where the data are now, if they moved.") var data: String?
+    @OptionGroup var workerOptions: WorkerOptions
+    @OptionGroup var sessionOptions: SessionOptions
+    @Flag(help: "One JSON object a line for each event, on stdout.") var json = false
+    @Flag(help: .hidden) var engine = false
+
+    func run() throws {
+        let run = try TrainingRun(
+            resuming: sessionOptions.path(of: session), data: data,
+            workers: workerOptions.workers ?? Machine.processors)
+        try RunOnTerminal(json: json, silent: engine).drive(run)
+    }
+}
+
+/// Starts an engine in the background and waits until its session is there.
+enum Background {
+    static func start(arguments: [String], session: String) throws {
+        let log = (NSTemporaryDirectory() as NSString).appendingPathComponent("workbench-\(UUID().uuidString).log")
+        let pid = try EngineLauncher.launch(arguments: arguments, logPath: log)
+        defer { unlink(log) }
+        while !FileManager.default.fileExists(atPath: session) {
+            if kill(pid, 0) != 0 {
+                let said = FileManager.default.contents(atPath: log).map { String(decoding: $0, as: UTF8.self) } ?? ""
+                let sentence = said.split(separator: "\n").first.map(String.init) ?? "The engine ended before it began."
+                throw BackgroundError(
+                    description: sentence.hasPrefix("workbench: ") ? String(sentence.dropFirst(11)) : sentence)
+            }
+            Thread.sleep(forTimeInterval: 0.02)
+        }
+    }
+}
+
+/// What a background engine said before it ended.
+struct BackgroundError: Error, CustomStringConvertible {
+    var description: String
+}
