@@ -26,13 +26,14 @@ let package = Package(
             linkerSettings: [
                 .linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("z"), .linkedLibrary("crypto"),
             ]),
+        .target(name: "CPresets", cSettings: [.unsafeFlags(["-std=gnu2x"])]),
         .target(name: "CData", cSettings: [.unsafeFlags(["-std=gnu2x"])]),
         .target(name: "Charts"),
         .target(name: "Engine", dependencies: ["CPrimitives"]),
         .target(
             name: "Experiments",
             dependencies: [
-                "Engine", "CImages", "CData",
+                "Engine", "CImages", "CData", "CPresets",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Yams", package: "Yams"),
             ]),
