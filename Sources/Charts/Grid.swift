@@ -50,7 +50,7 @@ public struct Cell: Sendable, Hashable {
     /// An empty cell.
     public static let blank = Cell(" ")
     /// The right half of a wide character.
-    public static let continuation = Unicode.Scalar(0)
+    public static let continuation: Unicode.Scalar = "\u{0}"
 }
 
 /// A rectangle of cells: rows and columns from 0, half open.

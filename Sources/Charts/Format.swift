@@ -1,0 +1,114 @@
+// Format: numbers as people read them. Same input, same text, on any machine and in any locale.
+
+/// Numbers as text.
+public enum Format {
+    /// "4.2s", "42s", "1m 05s", "2h 03m", "3d 04h"; "-" when it is not a number.
+    public static func duration(_ seconds: Double) -> String {
+        guard seconds.isFinite, seconds >= 0 else { return "-" }
+        if seconds < 9.95 { return fixed(seconds, 1) + "s" }
+        guard seconds < 1e11 else { return "ages" }
+        let whole = Int(seconds.rounded())
+        switch whole {
+        case ..<60: return "\(whole)s"
+        case ..<3600: return "\(whole / 60)m \(two(whole % 60))s"
+        case ..<86400: return "\(whole / 3600)h \(two(whole % 3600 / 60))m"
+        default: return "\(whole / 86400)d \(two(whole % 86400 / 3600))h"
+        }
+    }
+
+    /// "12,345".
+    public static func count(_ value: Int) -> String {
+        let digits = String(value.magnitude)
+        var out = ""
+        for (index, digit) in digits.enumerated() {
+            if index > 0, (digits.count - index) % 3 == 0 { out.append(",") }
+            out.append(digit)
+        }
+        return value < 0 ? "-" + out : out
+    }
+
+    /// "950", "1.2k", "34k", "5.6M": three characters or so, for axes.
+    public static func short(_ value: Double) -> String {
+        guard value.isFinite else { return number(value) }
+        for (limit, unit) in [(1e9, "G"), (1e6, "M"), (1e3, "k")] where abs(value) >= limit {
+            return trimmed(fixed(value / limit, 2)) + unit
+        }
+        return number(value)
+    }
+
+    /// "512 B", "1.2 MiB".
+    public static func bytes(_ count: Int) -> String {
+        var value = Double(count)
+        for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {
+            if abs(value) < 1023.95 || unit == "TiB" {
+                return unit == "B" ? "\(count) B" : "\(fixed(value, 1)) \(unit)"
+            }
+            value /= 1024
+        }
+        return "\(count) B"
+    }
+
+    /// Four significant digits: "0.001234", "12.34", "1234", "1.2e-07"; "not a number", "infinite".
+    public static func number(_ value: Double) -> String {
+        if value.isNaN { return "nan" }
+        if value.isInfinite { return value < 0 ? "-inf" : "inf" }
+        let size = abs(value)
+        if size == 0 { return "0" }
+        if size >= 1e7 || size < 9.9995e-5 { return scientific(value) }
+        var decimals = 3
+        var limit = 9.9995
+        while size >= limit, decimals > 0 {
+            decimals -= 1
+            limit *= 10
+        }
+        var below = 0.99995
+        while size < below, decimals < 8 {
+            decimals += 1
+            below /= 10
+        }
+        return trimmed(fixed(value, decimals))
+    }
+
+    /// "97.12 %".
+    public static func percent(_ fraction: Double) -> String {
+        fraction.isFinite ? fixed(fraction * 100, 2) + " %" : number(fraction)
+    }
+
+    /// `value` with `decimals` digits after the point, rounded half away from zero; never "-0".
+    static func fixed(_ value: Double, _ decimals: Int) -> String {
+        var scale = 1
+        for _ in 0..<decimals { scale *= 10 }
+        let scaled = (abs(value) * Double(scale)).rounded()
+        guard scaled < 9e18 else { return scientific(value) }
+        let whole = Int(scaled)
+        let sign = value < 0 && whole != 0 ? "-" : ""
+        guard decimals > 0 else { return "\(sign)\(whole)" }
+        let fraction = String(whole % scale)
+        return "\(sign)\(whole / scale)." + String(repeating: "0", count: decimals - fraction.count) + fraction
+    }
+
+    private static func trimmed(_ text: String) -> String {
+        guard text.contains(".") else { return text }
+        var text = text
+        while text.last == "0" { text.removeLast() }
+        if text.last == "." { text.removeLast() }
+        return text
+    }
+
+    private static func scientific(_ value: Double) -> String {
+        var mantissa = abs(value)
+        var exponent = 0
+        while mantissa >= 9.995 {
+            mantissa /= 10
+            exponent += 1
+        }
+        while mantissa < 0.9995, exponent > -330 {
+            mantissa *= 10
+            exponent -= 1
+        }
+        let sign = exponent < 0 ? "-" : ""
+        return (value < 0 ? "-" : "") + trimmed(fixed(mantissa, 2)) + "e\(sign)\(two(Int(exponent.magnitude)))"
+    }
+
+    private static func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
+}
