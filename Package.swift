@@ -26,7 +26,7 @@ let package = Package(
             linkerSettings: [
                 .linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("z"), .linkedLibrary("crypto"),
             ]),
-        .target(name: "CData", cSettings: [.unsafeFlags(["-std=gnu2x"])]),
+        .target(name: "CData", exclude: ["data"], cSettings: [.unsafeFlags(["-std=gnu2x"])]),
         .target(name: "Charts"),
         .target(name: "Engine", dependencies: ["CPrimitives"]),
         .target(
