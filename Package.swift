@@ -27,7 +27,7 @@ let package = Package(
                 .linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("z"), .linkedLibrary("crypto"),
             ]),
         .target(name: "CPresets", cSettings: [.unsafeFlags(["-std=gnu2x"])]),
-        .target(name: "CData", cSettings: [.unsafeFlags(["-std=gnu2x"])]),
+        .target(name: "CData", exclude: ["data"], cSettings: [.unsafeFlags(["-std=gnu2x"])]),
         .target(name: "Charts"),
         .target(name: "Engine", dependencies: ["CPrimitives"]),
         .target(
@@ -41,7 +41,8 @@ let package = Package(
         .executableTarget(
             name: "workbench",
             dependencies: [
-                "TUI", "Experiments", "Engine", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "TUI", "Charts", "Experiments", "Engine",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .testTarget(name: "ChartsTests", dependencies: ["Charts"], exclude: ["Golden"]),
         .testTarget(name: "EngineTests", dependencies: ["Engine", "CPrimitives"]),

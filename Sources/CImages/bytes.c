@@ -1,0 +1,52 @@
+// gzip by zlib, SHA-256 by libcrypto.
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <zlib.h>
+
+#include "CImages.h"
+
+int64_t wb_gunzip(const uint8_t *bytes, size_t count, uint8_t *output, size_t capacity, char *error) {
+    z_stream stream = {0};
+    if (inflateInit2(&stream, 15 + 16) != Z_OK) {
+        snprintf(error, WB_ERROR_BYTES, "zlib could not start");
+        return -1;
+    }
+    size_t taken = 0, given = 0;
+    int status = Z_OK;
+    while (given < capacity) {
+        // zlib counts in 32 bits: feed it in pieces.
+        size_t in = count - taken, out = capacity - given;
+        stream.next_in = (Bytef *)(bytes + taken);
+        stream.avail_in = in > 1u << 30 ? 1u << 30 : (uInt)in;
+        stream.next_out = output + given;
+        stream.avail_out = out > 1u << 30 ? 1u << 30 : (uInt)out;
+        uInt in_before = stream.avail_in, out_before = stream.avail_out;
+        status = inflate(&stream, Z_NO_FLUSH);
+        taken += in_before - stream.avail_in;
+        given += out_before - stream.avail_out;
+        if (status == Z_STREAM_END) {
+            // Another member may follow; zero padding may not (gzip itself only warns about it).
+            if (taken == count || bytes[taken] != 0x1f) break;
+            if (inflateReset(&stream) != Z_OK) break;
+            continue;
+        }
+        if (status == Z_OK && (stream.avail_in < in_before || stream.avail_out < out_before)) continue;
+        break;
+    }
+    bool cut = taken == count && status != Z_STREAM_END;
+    bool full = given == capacity;
+    if (!full && status != Z_STREAM_END) {
+        snprintf(
+            error, WB_ERROR_BYTES, "%s",
+            cut || status == Z_BUF_ERROR ? "the gzip data ends early" : stream.msg ? stream.msg : "damaged gzip data");
+        inflateEnd(&stream);
+        return -1;
+    }
+    inflateEnd(&stream);
+    return (int64_t)given;
+}
+
+bool wb_sha256(const void *bytes, size_t count, uint8_t *digest) {
+    unsigned int length = 0;
+    return EVP_Digest(bytes, count, digest, &length, EVP_sha256(), NULL) == 1 && length == 32;
+}

@@ -1,0 +1,73 @@
+// Sets that are made on the spot from a seed: two-moons and spirals (tables), shapes (images).
+import Engine
+
+enum MadeUpSets {
+    static let names = ["two-moons", "spirals", "shapes"]
+
+    /// nil: no such set. `examples` 20 to 1,000,000; nil: the set's own number. Classes come in turn.
+    static func make(_ name: String, examples: Int?, seed: UInt64) throws(DatasetError) -> Dataset? {
+        guard names.contains(name) else { return nil }
+        if let examples, !(20...1_000_000).contains(examples) {
+            throw .settingOutOfRange(setting: "examples", value: examples, allowed: 20...1_000_000)
+        }
+        switch name {
+        case "two-moons": return twoMoons(examples: examples ?? 1000, seed: seed)
+        case "spirals": return spirals(examples: examples ?? 1500, seed: seed)
+        default:
+            let count = examples ?? 4000
+            try MemoryBudget.check("\(count) made-up images", bytes: count * Shape.side * Shape.side * 3)
+            return shapes(examples: count, seed: seed)
+        }
+    }
+
+    /// Two half circles of radius 1 that reach into each other, each point moved by normal noise of deviation 0.2.
+    private static func twoMoons(examples: Int, seed: UInt64) -> Dataset {
+        points(named: "two-moons", classes: ["upper", "lower"], examples: examples, seed: seed) { label, random in
+            let point = circlePoint(turns: random.uniform(0, 0.5))
+            let moon = label == 0 ? point : (1 - point.x, 0.5 - point.y)
+            return (moon.0 + 0.2 * random.normal(), moon.1 + 0.2 * random.normal())
+        }
+    }
+
+    /// Three arms of one turn and a quarter each, from the centre to radius 1.
+    private static func spirals(examples: Int, seed: UInt64) -> Dataset {
+        points(named: "spirals", classes: ["a", "b", "c"], examples: examples, seed: seed) { label, random in
+            let radius = random.uniform(0.08, 1)
+            let point = circlePoint(turns: 1.25 * radius + Double(label) / 3)
+            return (radius * point.x + 0.025 * random.normal(), radius * point.y + 0.025 * random.normal())
+        }
+    }
+
+    private static func points(
+        named name: String, classes: [String], examples: Int, seed: UInt64,
+        _ point: (_ label: Int, _ random: inout CounterRandom) -> (Double, Double)
+    ) -> Dataset {
+        var values: [Float] = []
+        for index in 0..<examples {
+            var random = CounterRandom(seed: seed, stream: UInt64(index))
+            let (x, y) = point(index % classes.count, &random)
+            values += [Float(x), Float(y)]
+        }
+        return Dataset(
+            name: name, shape: .vector(2), classes: classes,
+            columns: [Column(name: "x", kind: .numeric), Column(name: "y", kind: .numeric)],
+            features: .floats(values), labels: (0..<examples).map { Int32($0 % classes.count) },
+            origin: "made up from seed \(seed)", target: "class")
+    }
+
+    private static func shapes(examples: Int, seed: UInt64) -> Dataset {
+        let size = 3 * Shape.side * Shape.side
+        let pixels = [UInt8](unsafeUninitializedCapacity: examples * size) { buffer, initialized in
+            for index in 0..<examples {
+                var random = CounterRandom(seed: seed, stream: UInt64(index))
+                let image = UnsafeMutableBufferPointer(rebasing: buffer[index * size..<(index + 1) * size])
+                Shape.allCases[index % Shape.allCases.count].draw(into: image, &random)
+            }
+            initialized = examples * size
+        }
+        return Dataset(
+            name: "shapes", shape: .image(channels: 3, height: Shape.side, width: Shape.side),
+            classes: Shape.allCases.map(\.rawValue), features: .bytes(pixels),
+            labels: (0..<examples).map { Int32($0 % Shape.allCases.count) }, origin: "made up from seed \(seed)")
+    }
+}

@@ -1,0 +1,232 @@
+// A CSV table to a labelled data set: which column is the label, what each other column holds.
+import Engine
+
+enum TableLoader {
+    /// More texts than this in one column are no categories.
+    static let maximumLevels = 50
+    /// A numeric label with more values than this is a quantity, not a class.
+    static let maximumNumericClasses = 20
+    static let maximumTextClasses = 1000
+
+    static func load(
+        _ bytes: [UInt8], path: String, name: String, target: String?, ignore: [String], origin: String
+    ) throws(DatasetError) -> Dataset {
+        let table = try CSVTable(bytes, path: path)
+        guard table.rowCount > 0 else { throw .empty(path: path) }
+        for column in ignore + (target.map { [$0] } ?? []) where !table.names.contains(column) {
+            throw .columnMissing(path: path, column: column, columns: table.names)
+        }
+        let kept = table.names.filter { !ignore.contains($0) }
+        guard let target = target ?? kept.last else {
+            throw .targetUnusable(path: path, column: table.names[0], problem: "all columns are ignored")
+        }
+        guard !ignore.contains(target) else {
+            throw .targetUnusable(path: path, column: target, problem: "it is among the ignored columns")
+        }
+        let inputs = table.names.indices.filter { kept.contains(table.names[$0]) && table.names[$0] != target }
+        guard let targetColumn = table.names.firstIndex(of: target), !inputs.isEmpty else {
+            throw .targetUnusable(path: path, column: target, problem: "no other column is left to learn from")
+        }
+        let (labels, classes) = try labels(of: targetColumn, in: table)
+        try MemoryBudget.check("the table \(path)", bytes: table.rowCount * inputs.count * 4)
+        let (columns, values) = try features(of: inputs, in: table)
+        return Dataset(
+            name: name, shape: .vector(columns.count), classes: classes, columns: columns, features: .floats(values),
+            labels: labels, origin: origin, target: target)
+    }
+
+    // MARK: The label
+
+    private static func labels(
+        of column: Int, in table: CSVTable
+    ) throws(DatasetError) -> (labels: [Int32], classes: [String]) {
+        let name = table.names[column]
+        var codes: [String: Int32] = [:]
+        var labels: [Int32] = []
+        var missing: [Int] = []
+        labels.reserveCapacity(table.rowCount)
+        for row in 0..<table.rowCount {
+            guard let text = className(table, row: row, column: column) else {
+                missing.append(table.line(ofRow: row))
+                continue
+            }
+            let code = codes[text] ?? Int32(codes.count)
+            if Int(code) == codes.count { codes[text] = code }
+            labels.append(code)
+        }
+        if !missing.isEmpty {
+            throw .targetMissing(
+                path: table.path, column: name, lines: Array(missing.prefix(5)), count: missing.count)
+        }
+        let classes = try sortedClasses(Array(codes.keys), column: name, in: table)
+        guard classes.count > 1 else { throw .tooFewClasses(path: "\(table.path), column '\(name)'", found: classes) }
+        var order = [Int32](repeating: 0, count: classes.count)
+        for (index, name) in classes.enumerated() { order[Int(codes[name] ?? 0)] = Int32(index) }
+        return (labels.map { order[Int($0)] }, classes)
+    }
+
+    /// Numbers upwards, texts by their Unicode values. Throws when they are too many for classes.
+    private static func sortedClasses(
+        _ names: [String], column: String, in table: CSVTable
+    ) throws(DatasetError) -> [String] {
+        let numbers = names.map { parseNumber(Array($0.utf8), decimalComma: false) }
+        guard numbers.allSatisfy({ $0 != nil }) else {
+            if names.count > maximumTextClasses || (names.count > 20 && names.count * 2 > table.rowCount) {
+                throw .targetUnusable(
+                    path: table.path, column: column,
+                    problem: "it holds \(names.count) different texts in \(table.rowCount) rows; choose another with "
+                        + "--target")
+            }
+            return names.sorted()
+        }
+        let values = zip(names, numbers).compactMap { name, number in number.map { (name, $0) } }
+        if let (fraction, _) = values.first(where: { $0.1 != $0.1.rounded() }) {
+            throw .targetUnusable(
+                path: table.path, column: column,
+                problem: "it holds quantities such as \(fraction), and only classes can be learnt; choose another "
+                    + "with --target")
+        }
+        if names.count > maximumNumericClasses {
+            throw .targetUnusable(
+                path: table.path, column: column,
+                problem: "it holds \(names.count) different numbers, and only classes can be learnt; choose another "
+                    + "with --target")
+        }
+        return values.sorted { $0.1 < $1.1 }.map(\.0)
+    }
+
+    /// The class that a row's label field names: whole numbers in one spelling, so that `1` and `1.0` are one class.
+    /// nil: missing.
+    static func className(_ table: CSVTable, row: Int, column: Int) -> String? {
+        table.withField(row: row, column: column) { bytes in
+            if isMissing(bytes) { return nil }
+            if let number = parseNumber(bytes, decimalComma: table.hasDecimalCommas), number == number.rounded(),
+                number.magnitude < 1e15
+            {
+                return String(Int(number))
+            }
+            return String(decoding: bytes, as: UTF8.self)
+        }
+    }
+
+    // MARK: The inputs
+
+    private static func features(
+        of inputs: [Int], in table: CSVTable
+    ) throws(DatasetError) -> (columns: [Column], values: [Float]) {
+        var columns: [Column] = []
+        var values = [Float](repeating: .nan, count: table.rowCount * inputs.count)
+        var problems: [String] = []
+        var ignoring: [String] = []
+        for (position, column) in inputs.enumerated() {
+            let name = table.names[column]
+            switch try ColumnReading(of: column, in: table) {
+            case .numbers:
+                columns.append(Column(name: name, kind: .numeric))
+                for row in 0..<table.rowCount {
+                    values[row * inputs.count + position] = try number(table, row: row, column: column)
+                }
+            case .categories(let levels):
+                columns.append(Column(name: name, kind: .category(levels: levels)))
+                let codes = Dictionary(uniqueKeysWithValues: zip(levels, (0..<levels.count).map(Float.init)))
+                for row in 0..<table.rowCount {
+                    values[row * inputs.count + position] = code(table, row: row, column: column, codes: codes)
+                }
+            case .unusable(let problem):
+                problems.append(problem)
+                ignoring.append(name)
+            }
+        }
+        guard problems.isEmpty else {
+            throw .columnsUnusable(path: table.path, problems: problems, ignoring: ignoring)
+        }
+        return (columns, values)
+    }
+
+    /// A number, NaN when missing. Throws for text, and for numbers that a Float cannot hold.
+    static func number(_ table: CSVTable, row: Int, column: Int) throws(DatasetError) -> Float {
+        let value: Double? = table.withField(row: row, column: column) {
+            isMissing($0) ? .nan : parseNumber($0, decimalComma: table.hasDecimalCommas)
+        }
+        guard let value, value.isNaN || Float(value).isFinite else {
+            throw .csv(
+                path: table.path, line: table.line(ofRow: row),
+                problem: "'\(shortened(table.field(row: row, column: column)))' in column '\(table.names[column])' is "
+                    + (value == nil ? "not a number" : "too large for a 32-bit number"))
+        }
+        return Float(value)
+    }
+
+    /// A category's index, NaN when missing or unknown.
+    static func code(_ table: CSVTable, row: Int, column: Int, codes: [String: Float]) -> Float {
+        table.withField(row: row, column: column) {
+            isMissing($0) ? .nan : codes[String(decoding: $0, as: UTF8.self)] ?? .nan
+        }
+    }
+
+    /// Empty, NA, NaN, null or ?, in any case.
+    static func isMissing(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        func equals(_ word: StaticString) -> Bool {
+            bytes.count == word.utf8CodeUnitCount && bytes.indices.allSatisfy { bytes[$0] | 0x20 == word.utf8Start[$0] }
+        }
+        switch bytes.count {
+        case 0: return true
+        case 1: return bytes[0] == 0x3f
+        case 2: return equals("na")
+        case 3: return equals("nan")
+        case 4: return equals("null")
+        default: return bytes.allSatisfy { $0 == 0x20 }
+        }
+    }
+
+    static func shortened(_ text: String) -> String { text.count > 40 ? text.prefix(39) + "…" : text }
+}
+
+extension CSVTable {
+    /// Files with `;` between their fields come from places that write 3,5.
+    var hasDecimalCommas: Bool { separator == 0x3b }
+}
+
+/// What a whole column turns out to hold.
+private enum ColumnReading {
+    case numbers
+    case categories([String])
+    /// One clause of a sentence.
+    case unusable(String)
+
+    init(of column: Int, in table: CSVTable) throws(DatasetError) {
+        let name = table.names[column]
+        guard !table.unnamed.contains(name) else {
+            self = .unusable("'\(name)' has no name in the header")
+            return
+        }
+        var numbers = 0
+        var firstText: Int?
+        var levels: Set<String> = []
+        for row in 0..<table.rowCount {
+            let kind = table.withField(row: row, column: column) { bytes -> (missing: Bool, number: Bool) in
+                let missing = TableLoader.isMissing(bytes)
+                return (missing, !missing && parseNumber(bytes, decimalComma: table.hasDecimalCommas) != nil)
+            }
+            if kind.missing { continue }
+            if kind.number { numbers += 1 } else if firstText == nil { firstText = row }
+            if levels.count <= TableLoader.maximumLevels { levels.insert(table.field(row: row, column: column)) }
+        }
+        guard let firstText else {
+            self = numbers > 0 ? .numbers : .unusable("'\(name)' is empty in every row")
+            return
+        }
+        let sample = TableLoader.shortened(table.field(row: firstText, column: column))
+        let texts = levels.count > TableLoader.maximumLevels ? "more than \(TableLoader.maximumLevels)" : "\(levels.count)"
+        let present = (0..<table.rowCount).count { row in
+            !table.withField(row: row, column: column) { TableLoader.isMissing($0) }
+        }
+        if levels.count <= TableLoader.maximumLevels && (levels.count <= 10 || levels.count * 5 <= present * 4) {
+            self = .categories(levels.sorted())
+        } else if numbers * 2 > present {
+            self = .unusable("'\(name)' holds '\(sample)' (line \(table.line(ofRow: firstText))) among its numbers")
+        } else {
+            self = .unusable("'\(name)' holds \(texts) different texts such as '\(sample)', too many for categories")
+        }
+    }
+}
