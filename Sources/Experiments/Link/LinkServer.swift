@@ -78,13 +78,14 @@ public final class LinkServer: Sendable {
         let loop = LinkLoop(
             listener: listener, wake: pipes[0], shared: shared, limits: limits, onCommand: onCommand)
         let thread = Thread { [ended] in
+            // Named from within: Foundation gives the name to the system only there.
+            Thread.current.name = "link"
             loop.run()
             // A session that was moved away and started again may have put its own socket here.
             var status = stat()
             if stat(socketPath, &status) == 0, FileIdentity(status) == named { unlink(socketPath) }
             ended.signal()
         }
-        thread.name = "link"
         thread.start()
     }
 
