@@ -80,7 +80,7 @@ struct LinkTests {
     private func server(
         limits: LinkLimits = LinkLimits(), onCommand: @escaping @Sendable (EngineCommand) -> Void = { _ in }
     ) throws -> LinkServer {
-        try LinkServer(socketPath: socket, sessionPath: "x.session", limits: limits, onCommand: onCommand)
+        try LinkServer(socketPaths: [socket], sessionPath: "x.session", limits: limits, onCommand: onCommand)
     }
 
     @Test func twoClientsGetEveryEvent() throws {
@@ -255,6 +255,27 @@ struct LinkTests {
         first.close()
         #expect(LinkClient.connect(socketPath: socket) != nil)
         second.close()
+    }
+
+    @Test func aSocketThatLostItsNameGetsAnother() throws {
+        var limits = LinkLimits()
+        limits.nameCheck = 5
+        let places = [folder["run/workbench/s.sock"], folder["tmp/s.sock"]]
+        try FileManager.default.createDirectory(atPath: folder["run"], withIntermediateDirectories: false)
+        let server = try LinkServer(socketPaths: places, sessionPath: "x", limits: limits) { _ in }
+        defer { server.close() }
+        #expect(server.socketPath == places[0])
+        let box = Mailbox<LinkMessage>()
+        let client = try #require(LinkClient.connect(socketPath: places[0]))
+        client.follow(after: 0) { box.put($0) }
+        eventually { server.clientCount == 1 }
+        // The system removes the folders of a person who has logged out.
+        try FileManager.default.removeItem(atPath: folder["run"])
+        eventually { server.socketPath == places[1] }
+        #expect(LinkClient.connect(socketPath: places[1]) != nil)
+        // Who was connected has not noticed.
+        server.publish(events(1...1))
+        #expect(try box.next() == .event(events(1...1)[0]))
     }
 
     @Test func threadsAndDescriptorsAreGivenBack() throws {

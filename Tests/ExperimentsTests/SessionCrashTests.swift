@@ -53,13 +53,32 @@ struct SessionCrashTests {
     @Test func aCopyIsRolledBackWhereTheFileCannotBe() throws {
         let (path, stored) = try interruptedSession()
         let before = try Data(contentsOf: URL(fileURLWithPath: path))
-        // Root may write everywhere, so the copy is asked for by hand.
-        try SessionRecovery.openCopy(of: path) { (copy) throws(SessionError) in
-            #expect(copy != path)
-            #expect(try SessionReader(path: copy).events(after: 0) == stored)
+        chmod(path, 0o400)
+        chmod(folder.path, 0o500)
+        // Root may write all the same, unless the file is immutable.
+        if geteuid() == 0 { try changeAttributes("+i", path) }
+        defer {
+            if geteuid() == 0 { #expect(throws: Never.self) { try changeAttributes("-i", path) } }
+            chmod(folder.path, 0o700)
         }
+        #expect(
+            throws: SessionError.readOnly(
+                path: path, detail: geteuid() == 0 ? "Operation not permitted" : "Permission denied")
+        ) {
+            try SessionWriter.open(path: path)
+        }
+        let reader = try SessionReader(path: path)
+        #expect(reader.path == path)
+        #expect(try reader.events(after: 0) == stored)
+        #expect(SessionSummary(path: path).status == .interrupted)
         #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
         #expect(FileManager.default.fileExists(atPath: path + "-journal"))
+    }
+
+    private func changeAttributes(_ change: String, _ path: String) throws {
+        let process = try Process.run(URL(fileURLWithPath: "/usr/bin/chattr"), arguments: [change, path])
+        process.waitUntilExit()
+        try #require(process.terminationStatus == 0, "this file system has no immutable files; run the tests as a user")
     }
 
     @Test func trashTakesTheJournalAlong() throws {
@@ -147,36 +166,11 @@ struct SessionCrashTests {
 
     // MARK: - Real kills
 
-    /// The path that the child of `killedAtAnyMoment` writes to.
-    private static let childPath = ProcessInfo.processInfo.environment["WORKBENCH_TEST_SESSION_CHILD"]
-
-    /// Not a test: this process, started again to be killed, writes as fast as it can.
-    @Test(.enabled(if: childPath != nil)) func childWriter() throws {
-        let path = try #require(Self.childPath)
-        let exists = FileManager.default.fileExists(atPath: path)
-        let writer =
-            exists ? try SessionWriter.open(path: path) : try SessionWriter.create(path: path, info: sampleInfo())
-        // What was acknowledged: a line is written here after the transaction is on the disk.
-        let acknowledged = open(path + ".acknowledged", O_WRONLY | O_CREAT | O_APPEND, 0o600)
-        for step in 1...100_000 {
-            let last: Int
-            if step % 5 == 0 {
-                let bytes = Data(repeating: UInt8(truncatingIfNeeded: step), count: 400_000)
-                let event = RunEvent.checkpointed(.init(step: step, seconds: 0, best: step % 10 == 0))
-                last = try writer.storeCheckpoint(step: step, best: step % 10 == 0, bytes: bytes, and: event).sequence
-            } else {
-                last = try writer.append((0..<20).map { _ in sampleStep(step) }).last?.sequence ?? 0
-            }
-            let line = "\(last)\n"
-            write(acknowledged, line, line.utf8.count)
-        }
-    }
-
     private func said(_ log: String) -> String {
         String(decoding: FileManager.default.contents(atPath: log) ?? Data(), as: UTF8.self)
     }
 
-    @Test(.enabled(if: childPath == nil), .serialized, arguments: 0..<12)
+    @Test(.enabled(if: SessionChild.path == nil), .serialized, arguments: 0..<12)
     func killedAtAnyMoment(_ round: Int) throws {
         let path = folder["killed.session"]
         var arguments = CommandLine.arguments
@@ -221,5 +215,33 @@ struct SessionCrashTests {
         #expect(try writer.append([sampleStep(1)]).first?.sequence == events.count + 1)
         writer.close()
         #expect(try integrity(path) == "ok")
+    }
+}
+
+/// The other half of `killedAtAnyMoment`, in a process that is started again to be killed.
+struct SessionChild {
+    /// The session that the child writes.
+    static let path = ProcessInfo.processInfo.environment["WORKBENCH_TEST_SESSION_CHILD"]
+
+    /// Not a test: this process, started again to be killed, writes as fast as it can.
+    @Test(.enabled(if: SessionChild.path != nil)) func childWriter() throws {
+        let path = try #require(Self.path)
+        let exists = FileManager.default.fileExists(atPath: path)
+        let writer =
+            exists ? try SessionWriter.open(path: path) : try SessionWriter.create(path: path, info: sampleInfo())
+        // What was acknowledged: a line is written here after the transaction is on the disk.
+        let acknowledged = open(path + ".acknowledged", O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        for step in 1...100_000 {
+            let last: Int
+            if step % 5 == 0 {
+                let bytes = Data(repeating: UInt8(truncatingIfNeeded: step), count: 400_000)
+                let event = RunEvent.checkpointed(.init(step: step, seconds: 0, best: step % 10 == 0))
+                last = try writer.storeCheckpoint(step: step, best: step % 10 == 0, bytes: bytes, and: event).sequence
+            } else {
+                last = try writer.append((0..<20).map { _ in sampleStep(step) }).last?.sequence ?? 0
+            }
+            let line = "\(last)\n"
+            write(acknowledged, line, line.utf8.count)
+        }
     }
 }
