@@ -22,7 +22,9 @@ let oneOfEach: [RunEvent] = [
             stepsPerEpoch: 1, batch: 1, shards: 1, workers: 1, optimizer: "sgd", learningRate: 0.1, trainExamples: 1,
             validationExamples: 0, testExamples: 0, watchedSplit: .test, seed: 0, kernels: "")),
     .stepped(
-        .init(step: 1, epoch: 1, seconds: 0.1, count: 1, loss: 1.0 / 3, accuracy: 0, learningRate: 5e-324)),
+        .init(
+            step: 1, epoch: 1, seconds: 0.1, count: 1, loss: 1.0 / 3, accuracy: 0, learningRate: .leastNonzeroMagnitude)
+    ),
     .stepped(
         .init(step: 2, epoch: 1, seconds: 1e300, count: 1, loss: .infinity, accuracy: -0.0, learningRate: 1e-5)),
     .progressed(

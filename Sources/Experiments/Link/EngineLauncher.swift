@@ -42,11 +42,13 @@ public enum EngineLauncher {
 
         // A screen may block or ignore signals for its own reasons; an engine starts with all of them as usual.
         var none = sigset_t()
-        var all = sigset_t()
+        var usual = sigset_t()
         sigemptyset(&none)
-        sigfillset(&all)
+        sigemptyset(&usual)
+        // The 31 of POSIX; of a full set glibc would leave its own two ignored.
+        for signal in Int32(1)...31 { sigaddset(&usual, signal) }
         posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setsigdefault(&attributes, &all)
+        posix_spawnattr_setsigdefault(&attributes, &usual)
         // POSIX_SPAWN_SETSID of <spawn.h>, which is there only under _GNU_SOURCE.
         let setSession: Int32 = 0x80
         posix_spawnattr_setflags(&attributes, Int16(setSession | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
@@ -61,11 +63,11 @@ public enum EngineLauncher {
         // One thread an engine waits for its end: no zombies, and no handler for SIGCHLD that others could not have.
         let child = process
         let thread = Thread {
+            Thread.current.name = "reaper"
             var status: Int32 = 0
             while waitpid(child, &status, 0) < 0, errno == EINTR {}
             ended.withLock { $0[child] = status }
         }
-        thread.name = "reaper"
         thread.stackSize = 128 << 10
         thread.start()
         return process

@@ -24,8 +24,8 @@ public enum LinkError: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// The place of a session's socket: `$XDG_RUNTIME_DIR/workbench`, or `/tmp/workbench-UID` where that is not set. The
-/// engine and the screen may have been started from different environments, so a screen looks in both.
+/// The place of a session's socket: a folder of this user's, in the runtime folder or else in /tmp. The engine and the
+/// screen may have been started from different environments, so a screen looks in all that an engine could have chosen.
 enum LinkAddress {
     /// Folders where the socket of a session may be, the preferred first.
     static func folders(environment: [String: String] = ProcessInfo.processInfo.environment) -> [String] {

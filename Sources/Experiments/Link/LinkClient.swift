@@ -96,8 +96,11 @@ private final class LinkConnection: Sendable {
         }
         send(LinkRequest(followAfter: sequence))
         guard start else { return }
-        let thread = Thread { self.read(descriptor) }
-        thread.name = "link-client"
+        let thread = Thread {
+            // Named from within: Foundation gives the name to the system only there.
+            Thread.current.name = "link-client"
+            self.read(descriptor)
+        }
         thread.start()
     }
 

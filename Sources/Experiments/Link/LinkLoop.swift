@@ -24,7 +24,9 @@ final class LinkLoop: @unchecked Sendable {
         }
     }
 
-    private let listener: Int32
+    private var socket: LinkSocket
+    private let paths: [String]
+    private let session: String
     private let wake: Int32
     private let shared: LinkShared
     private let limits: LinkLimits
@@ -34,10 +36,12 @@ final class LinkLoop: @unchecked Sendable {
     private var buffer = [UInt8](repeating: 0, count: 16 << 10)
 
     init(
-        listener: Int32, wake: Int32, shared: LinkShared, limits: LinkLimits,
+        socket: LinkSocket, paths: [String], session: String, wake: Int32, shared: LinkShared, limits: LinkLimits,
         onCommand: @escaping @Sendable (EngineCommand) -> Void
     ) {
-        self.listener = listener
+        self.socket = socket
+        self.paths = paths
+        self.session = session
         self.wake = wake
         self.shared = shared
         self.limits = limits
@@ -47,18 +51,23 @@ final class LinkLoop: @unchecked Sendable {
 
     func run() {
         var listenerRests = false
+        var lastLook = ContinuousClock.now
         while true {
             var polled = [pollfd(fd: wake, events: Int16(POLLIN), revents: 0)]
             // A listener that cannot accept (no descriptors left) would wake us for ever.
-            polled.append(pollfd(fd: listenerRests ? -1 : listener, events: Int16(POLLIN), revents: 0))
+            polled.append(pollfd(fd: listenerRests ? -1 : socket.descriptor, events: Int16(POLLIN), revents: 0))
             for client in clients {
                 let events = POLLIN | (client.waiting > 0 ? POLLOUT : 0)
                 polled.append(pollfd(fd: client.descriptor, events: Int16(events), revents: 0))
             }
-            let ready = poll(&polled, nfds_t(polled.count), listenerRests ? 1_000 : -1)
+            let ready = poll(&polled, nfds_t(polled.count), limits.nameCheck)
             if ready < 0, errno != EINTR { break }
             if ready < 0 { continue }
-            listenerRests = false
+            if lastLook.duration(to: .now) >= .milliseconds(Int(limits.nameCheck)) {
+                lastLook = .now
+                listenerRests = false
+                keepName()
+            }
 
             if polled[0].revents != 0 { while read(wake, &buffer, buffer.count) > 0 {} }
             let (events, stopping) = shared.take()
@@ -66,20 +75,34 @@ final class LinkLoop: @unchecked Sendable {
             for index in clients.indices where polled[index + 2].revents != 0 { receive(&clients[index]) }
             for index in clients.indices { serve(&clients[index]) }
             removeDone()
-            if polled[1].revents != 0 { listenerRests = !acceptAll() }
+            if polled[1].revents != 0, !acceptAll() { listenerRests = true }
             shared.setClientCount(clients.count)
             if stopping { break }
         }
         for client in clients { close(client.descriptor) }
         shared.setClientCount(0)
-        close(listener)
+        socket.remove()
         close(wake)
+    }
+
+    /// When a person logs out, the system may remove their runtime folder and the socket in it, while the engine goes on.
+    /// Then it gets a name again, where there is a place for one.
+    private func keepName() {
+        if socket.isNamed { return }
+        do throws(LinkError) {
+            let fresh = try LinkSocket.open(atOneOf: paths, session: session)
+            socket.remove()
+            socket = fresh
+            shared.setSocketPath(fresh.path)
+        } catch {
+            // No place now: the clients that are connected stay, and it is tried again.
+        }
     }
 
     /// - Returns: false when the system has no descriptor left.
     private func acceptAll() -> Bool {
         while true {
-            let descriptor = accept(listener, nil, nil)
+            let descriptor = accept(socket.descriptor, nil, nil)
             if descriptor < 0 {
                 if errno == EINTR || errno == ECONNABORTED { continue }
                 return errno == EAGAIN || errno == EWOULDBLOCK

@@ -10,8 +10,6 @@ import Synchronization
 
 /// Serves the events of one session to the screens of this user, and takes their commands.
 public final class LinkServer: Sendable {
-    /// Path of the socket.
-    public let socketPath: String
     private let shared: LinkShared
     /// The end of a pipe that wakes the thread; nil once closed.
     private let wake: Mutex<Int32?>
@@ -24,67 +22,38 @@ public final class LinkServer: Sendable {
         sessionPath: String, onCommand: @escaping @Sendable (EngineCommand) -> Void
     ) throws(LinkError) {
         let name = try LinkAddress.fileName(sessionPath: sessionPath)
-        var lastError: LinkError?
-        for folder in LinkAddress.folders() {
-            do throws(LinkError) {
-                try LinkAddress.prepare(folder)
-                try self.init(
-                    socketPath: "\(folder)/\(name)", sessionPath: sessionPath, limits: LinkLimits(),
-                    onCommand: onCommand)
-                return
-            } catch .badFolder(let path, let reason) {
-                // The first objection tells most: later folders are second choices.
-                lastError = lastError ?? .badFolder(path: path, reason: reason)
-            }
-        }
-        throw lastError ?? .failed(doing: "choosing a folder", detail: "there is none")
+        try self.init(
+            socketPaths: LinkAddress.folders().map { "\($0)/\(name)" }, sessionPath: sessionPath, limits: LinkLimits(),
+            onCommand: onCommand)
     }
 
-    /// Opens a socket at `socketPath`.
+    /// Opens a socket at one of `socketPaths`.
     init(
-        socketPath: String, sessionPath: String, limits: LinkLimits,
+        socketPaths: [String], sessionPath: String, limits: LinkLimits,
         onCommand: @escaping @Sendable (EngineCommand) -> Void
     ) throws(LinkError) {
-        if let other = LinkAddress.connect(to: socketPath) {
-            Glibc.close(other)
-            throw .taken(session: sessionPath)
-        }
-        // Nobody answers: what lies there was left by an engine that was killed. The session's lock, which the caller
-        // holds, keeps a second engine from doing the same at this moment.
-        unlink(socketPath)
-        let listener = try LinkAddress.makeSocket()
-        let bound = LinkAddress.withAddress(socketPath) { bind(listener, $0, $1) }
-        guard bound == 0, chmod(socketPath, 0o600) == 0, listen(listener, 16) == 0 else {
-            let error = LinkError.system(bound == nil ? "naming the socket" : "opening the socket")
-            Glibc.close(listener)
-            throw error
-        }
+        let socket = try LinkSocket.open(atOneOf: socketPaths, session: sessionPath)
         var pipes: [Int32] = [-1, -1]
         guard pipe(&pipes) == 0 else {
             let error = LinkError.system("making a pipe")
-            Glibc.close(listener)
-            unlink(socketPath)
+            socket.remove()
             throw error
         }
         for descriptor in pipes {
             _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
             _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
         }
-        var status = stat()
-        let named = stat(socketPath, &status) == 0 ? FileIdentity(status) : nil
-        self.socketPath = socketPath
-        shared = LinkShared()
+        shared = LinkShared(socketPath: socket.path)
         wake = Mutex(pipes[1])
         let loop = LinkLoop(
-            listener: listener, wake: pipes[0], shared: shared, limits: limits, onCommand: onCommand)
+            socket: socket, paths: socketPaths, session: sessionPath, wake: pipes[0], shared: shared, limits: limits,
+            onCommand: onCommand)
         let thread = Thread { [ended] in
+            // Named from within: Foundation gives the name to the system only there.
+            Thread.current.name = "link"
             loop.run()
-            // A session that was moved away and started again may have put its own socket here.
-            var status = stat()
-            if stat(socketPath, &status) == 0, FileIdentity(status) == named { unlink(socketPath) }
             ended.signal()
         }
-        thread.name = "link"
         thread.start()
     }
 
@@ -95,6 +64,9 @@ public final class LinkServer: Sendable {
         if events.isEmpty { return }
         if shared.add(events) { nudge() }
     }
+
+    /// Where the socket is now.
+    public var socketPath: String { shared.socketPath }
 
     /// Clients that are connected.
     public var clientCount: Int { shared.clientCount }
@@ -136,6 +108,8 @@ struct LinkLimits: Sendable {
     /// Bytes of a client's line.
     var lineBytes = 64 << 10
     var clients = 64
+    /// Milliseconds between looks whether the socket still has its name.
+    var nameCheck: Int32 = 2_000
 }
 
 /// What the link's thread and the others share.
@@ -144,8 +118,11 @@ final class LinkShared: Sendable {
         var pending: [NumberedEvent] = []
         var stopping = false
         var clients = 0
+        var socketPath: String
     }
-    private let state = Mutex(State())
+    private let state: Mutex<State>
+
+    init(socketPath: String) { state = Mutex(State(socketPath: socketPath)) }
 
     /// - Returns: true when the thread has to be woken.
     func add(_ events: [NumberedEvent]) -> Bool {
@@ -161,6 +138,9 @@ final class LinkShared: Sendable {
 
     func setClientCount(_ count: Int) { state.withLock { $0.clients = count } }
     var clientCount: Int { state.withLock { $0.clients } }
+
+    func setSocketPath(_ path: String) { state.withLock { $0.socketPath = path } }
+    var socketPath: String { state.withLock { $0.socketPath } }
 
     /// What has come since the last time, and whether to end.
     func take() -> (events: [NumberedEvent], stopping: Bool) {

@@ -1,6 +1,7 @@
 // SessionInfo: what is written down about a run before its first event.
 
 import Foundation
+import GRDB
 
 /// The head of a session: what to train, where and by what it was started. It does not change.
 public struct SessionInfo: Codable, Sendable, Equatable {
@@ -41,6 +42,29 @@ public struct SessionInfo: Codable, Sendable, Equatable {
         self.programVersion = programVersion
         self.command = command
         self.gitCommit = gitCommit
+    }
+}
+
+extension SessionInfo {
+    /// The first run of a session and its number, once the file has turned out to be a session.
+    static func fetch(_ database: Database, path: String) throws -> (run: Int, info: SessionInfo) {
+        try SessionDatabase.validate(database, path: path)
+        let rows = try SessionRow.fetch(
+            database, path: path,
+            """
+            SELECT id, run_id, name, created_at, spec_yaml, preprocessing_json, dataset_json, host,
+                processor, kernels, program_version, command_json, git_commit
+            FROM run ORDER BY id LIMIT 1
+            """)
+        guard let cells = rows.first else { throw SessionError.damaged(path: path, detail: "it has no run") }
+        let info = SessionInfo(
+            runID: try cells.text(1), name: try cells.text(2),
+            createdAt: Date(timeIntervalSince1970: try cells.number(3)), specYAML: try cells.text(4),
+            preprocessingJSON: try cells.text(5), datasetJSON: try cells.optionalText(6), host: try cells.text(7),
+            processor: try cells.text(8), kernels: try cells.text(9), programVersion: try cells.text(10),
+            command: try JSONDecoder().decode([String].self, from: Data(cells.text(11).utf8)),
+            gitCommit: try cells.optionalText(12))
+        return (try cells.integer(0), info)
     }
 }
 

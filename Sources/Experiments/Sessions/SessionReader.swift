@@ -28,7 +28,9 @@ public final class SessionReader: Sendable {
         let (database, run, info) = try SessionRecovery.open(path) { (path) throws(SessionError) in
             let database = try SessionDatabase(path: path, readOnly: true, patience: patience)
             do throws(SessionError) {
-                let (run, info) = try Self.head(database)
+                let (run, info) = try translating(path, doing: "reading it") {
+                    try database.queue.read { try SessionInfo.fetch($0, path: path) }
+                }
                 return (database, run, info)
             } catch {
                 database.close()
@@ -181,34 +183,5 @@ public final class SessionReader: Sendable {
         } catch {
             throw .damaged(path: path, detail: "event \(sequence): \(error)")
         }
-    }
-
-    private static func head(_ database: SessionDatabase) throws(SessionError) -> (run: Int, info: SessionInfo) {
-        let path = database.path
-        let rows = try translating(path, doing: "reading it") {
-            try database.queue.read { connection in
-                try SessionDatabase.validate(connection, path: path)
-                return try SessionRow.fetch(
-                    connection, path: path,
-                    """
-                    SELECT id, run_id, name, created_at, spec_yaml, preprocessing_json, dataset_json, host,
-                        processor, kernels, program_version, command_json, git_commit
-                    FROM run ORDER BY id LIMIT 1
-                    """)
-            }
-        }
-        guard let cells = rows.first else { throw .damaged(path: path, detail: "it has no run") }
-        let command = try translating(path, doing: "reading its command") {
-            try JSONDecoder().decode([String].self, from: Data(cells.text(11).utf8))
-        }
-        return (
-            try cells.integer(0),
-            SessionInfo(
-                runID: try cells.text(1), name: try cells.text(2),
-                createdAt: Date(timeIntervalSince1970: try cells.number(3)), specYAML: try cells.text(4),
-                preprocessingJSON: try cells.text(5), datasetJSON: try cells.optionalText(6), host: try cells.text(7),
-                processor: try cells.text(8), kernels: try cells.text(9), programVersion: try cells.text(10),
-                command: command, gitCommit: try cells.optionalText(12))
-        )
     }
 }

@@ -41,7 +41,7 @@ enum SessionRecovery {
     }
 
     /// Opens a private copy of a session and its journal, and removes the copy's names: it lasts as long as it is open.
-    private static func openCopy<Opened>(
+    static func openCopy<Opened>(
         of path: String, _ opening: (String) throws(SessionError) -> Opened
     ) throws(SessionError) -> Opened {
         var template = Array("\(NSTemporaryDirectory())/workbench-copy-XXXXXX".utf8CString)

@@ -14,6 +14,8 @@ import Synchronization
 public final class SessionWriter: Sendable {
     /// Absolute path of the session file, without symbolic links.
     public let path: String
+    /// The head of the session.
+    public let info: SessionInfo
     private let lock: SessionLock
     private let run: Int
 
@@ -110,22 +112,19 @@ public final class SessionWriter: Sendable {
         let database = try SessionDatabase(path: path, readOnly: false, patience: Self.patience)
         let last: Int
         do throws(SessionError) {
-            (run, last) = try translating(path, doing: "opening it for writing") {
+            (run, info, last) = try translating(path, doing: "opening it for writing") {
                 try database.queue.writeWithoutTransaction { connection in
-                    try SessionDatabase.validate(connection, path: path)
+                    let (run, info) = try SessionInfo.fetch(connection, path: path)
                     // Each transaction is on the disk when it returns, and a cache that is too small does not lock
                     // readers out before the transaction ends.
                     try connection.execute(sql: "PRAGMA synchronous = FULL; PRAGMA cache_spill = OFF")
                     _ = try String.fetchOne(connection, sql: "PRAGMA journal_mode = TRUNCATE")
-                    guard let run = try Int.fetchOne(connection, sql: "SELECT min(id) FROM run") else {
-                        throw SessionError.damaged(path: path, detail: "it has no run")
-                    }
                     try connection.execute(
                         sql: "UPDATE run SET owner_pid = ?, owner_host = ?, owner_since = ?",
                         arguments: [getpid(), ProcessInfo.processInfo.hostName, Date().timeIntervalSince1970])
                     let last = try Int.fetchOne(
                         connection, sql: "SELECT max(seq) FROM event WHERE run = ?", arguments: [run])
-                    return (run, last ?? 0)
+                    return (run, info, last ?? 0)
                 }
             }
             guard (0..<Int.max / 2).contains(last) else {
