@@ -95,9 +95,8 @@ public final class TrainingRun {
             experiment.network, spec: spec.training, data: experiment.prepared, train: experiment.splits.train,
             workers: workers)
         let needsSecond = spec.training.optimizer.name == "adam"
-        snapshot = try bytes.map {
-            try Snapshot($0, parameters: experiment.network.parameters, needsSecond: needsSecond)
-        }
+        let parameters = experiment.network.parameters
+        snapshot = try bytes.map { try Snapshot($0, parameters: parameters, needsSecond: needsSecond) }
         if let snapshot { trainer.restore(snapshot) }
         writer = try SessionWriter.open(path: path)
     }
