@@ -78,6 +78,8 @@ final class Feed: Sendable {
                 listen(to: client, &place)
                 try passOn(from: reader, &place)
                 if let reason = place.reason { return tell(.ended(.finished(reason))) }
+                // The engine has gone, or was faster than its memory of events: the file has them, or will in a moment.
+                if !isClosed { Thread.sleep(forTimeInterval: 0.02) }
             }
         } catch {
             tell(.failed("\(error)"))
@@ -142,7 +144,8 @@ final class Feed: Sendable {
                 fresh.append(event.event)
             }
             if !fresh.isEmpty { tell(.events(fresh)) }
-            if isCut || isTorn { break }
+            // A finished engine may stay as long as somebody listens.
+            if isCut || isTorn || place.reason != nil { break }
         }
         client.close()
         line.withLock { $0.client = nil }
@@ -153,11 +156,10 @@ final class Feed: Sendable {
         let log = FileManager.default.temporaryDirectory
             .appendingPathComponent("workbench-engine-\(ProcessInfo.processInfo.processIdentifier)-\(opening).log").path
         let engine = try EngineLauncher.launch(arguments: arguments, logPath: log)
-        Engines.started(engine)
         defer { unlink(log) }
         while !isClosed {
             if LinkClient.isLive(sessionPath: path) { return true }
-            if let status = Engines.end(of: engine) {
+            if let status = EngineLauncher.exitStatus(of: engine) {
                 // A very short run may be over before anybody looked.
                 if status == 0, FileManager.default.fileExists(atPath: path) { return true }
                 tell(.failed(Feed.reason(inLog: log) ?? "the engine ended with status \(status) and said nothing"))
@@ -173,30 +175,5 @@ final class Feed: Sendable {
         guard let bytes = FileManager.default.contents(atPath: path) else { return nil }
         let lines = String(decoding: bytes.suffix(4096), as: UTF8.self).split(separator: "\n")
         return lines.isEmpty ? nil : lines.suffix(6).joined(separator: " ")
-    }
-}
-
-/// The engines that this process has started: children until they end, reaped so that no zombies stay.
-enum Engines {
-    private static let running = Mutex<[pid_t: Int32?]>([:])
-
-    static func started(_ engine: pid_t) { running.withLock { $0[engine] = .some(nil) } }
-
-    /// The exit status of `engine` (128+n for signal n), nil while it runs.
-    static func end(of engine: pid_t) -> Int32? {
-        reap()
-        return running.withLock { $0[engine] ?? nil }
-    }
-
-    /// Takes the status of those that have ended.
-    static func reap() {
-        running.withLock { engines in
-            for (engine, status) in engines where status == nil {
-                var raw: Int32 = 0
-                guard waitpid(engine, &raw, WNOHANG) == engine else { continue }
-                let signal = raw & 0x7F
-                engines[engine] = .some(signal == 0 ? (raw >> 8) & 0xFF : 128 + signal)
-            }
-        }
     }
 }

@@ -164,7 +164,6 @@ struct MainLoop {
             let now = clock.now
             if now - lastList >= MainLoop.listEvery {
                 lastList = now
-                Engines.reap()
                 if state.screen == .runs { clerk.ask(.list) }
             }
             if isDirty, now - lastFrame >= MainLoop.frame {
@@ -203,9 +202,7 @@ struct MainLoop {
     }
 
     private mutating func take(_ message: Message) {
-        let wasPlaying = state.train?.replay?.isPlaying == true
         for command in update(&state, message) { perform(command) }
-        _ = wasPlaying
     }
 
     /// Starts the replay that the command line asked for, once everything was read.
