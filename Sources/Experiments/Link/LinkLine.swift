@@ -1,0 +1,120 @@
+// LinkLine: what goes over the socket beside events: commands one way, notices the other.
+
+import Engine
+
+/// A line from a client.
+enum LinkRequest: Equatable {
+    /// Send the events after this number, and all that follow.
+    case follow(after: Int)
+    case command(EngineCommand)
+
+    var line: String {
+        var line = JSONText()
+        switch self {
+        case .follow(let sequence):
+            line.add("command", "follow")
+            line.add("after", sequence)
+        case .command(.pause): line.add("command", "pause")
+        case .command(.continue): line.add("command", "continue")
+        case .command(.stop): line.add("command", "stop")
+        case .command(.setLearningRate(let rate)):
+            line.add("command", "learning_rate")
+            line.add("value", rate)
+        }
+        return line.closed()
+    }
+
+    /// Reads a client's line.
+    init(_ line: [UInt8]) throws(LinkRequestError) {
+        var name: JSONValue?
+        var after: JSONValue?
+        var value: JSONValue?
+        let fault: JSONFault? = line.withUnsafeBytes { bytes in
+            var cursor = JSONCursor(bytes)
+            do throws(JSONFault) {
+                try cursor.object { (cursor, key) throws(JSONFault) in
+                    let found = try cursor.value()
+                    switch key {
+                    case "command": name = found
+                    case "after": after = found
+                    case "value": value = found
+                    default: break
+                    }
+                }
+                return cursor.peek() == nil ? nil : cursor.fault("something follows the object")
+            } catch {
+                return error
+            }
+        }
+        if let fault { throw LinkRequestError("the line is no JSON object: \(fault.reason) at byte \(fault.offset)") }
+        guard case .string(let name) = name else { throw LinkRequestError("the field \"command\" is missing") }
+        switch name {
+        case "follow":
+            guard case .integer(let sequence) = after, sequence >= 0 else {
+                throw LinkRequestError("follow needs the field \"after\", a whole number")
+            }
+            self = .follow(after: sequence)
+        case "pause": self = .command(.pause)
+        case "continue": self = .command(.continue)
+        case "stop": self = .command(.stop)
+        case "learning_rate":
+            let rate: Double? =
+                switch value {
+                case .number(let number): number
+                case .integer(let integer): Double(integer)
+                default: nil
+                }
+            guard let rate, rate.isFinite, rate > 0 else {
+                throw LinkRequestError("learning_rate needs the field \"value\", a number above 0")
+            }
+            self = .command(.setLearningRate(rate))
+        default:
+            throw LinkRequestError("the command \(JSONText.quoted(String(name.prefix(64)))) is unknown")
+        }
+    }
+
+    init(_ command: EngineCommand) { self = .command(command) }
+    init(followAfter sequence: Int) { self = .follow(after: sequence) }
+}
+
+/// Why a client's line was refused.
+struct LinkRequestError: Error, Equatable {
+    var reason: String
+    init(_ reason: String) { self.reason = reason }
+}
+
+/// Lines of the server that are no events.
+enum LinkNotice {
+    /// The event that the client needs next is no longer kept here; it reads the session file and follows again.
+    static let gap = "{\"link\":\"gap\"}"
+
+    static func refused(_ reason: String) -> String {
+        var line = JSONText()
+        line.add("link", "error")
+        line.add("message", reason)
+        return line.closed()
+    }
+}
+
+/// Cuts a stream of bytes into lines that are not longer than `limit` bytes.
+struct LineCutter {
+    let limit: Int
+    private var rest: [UInt8] = []
+
+    init(limit: Int) { self.limit = limit }
+
+    /// Adds bytes that came and calls `line` with each line that is whole, without its line break.
+    /// - Returns: false when a line is longer than the limit.
+    mutating func add(_ bytes: some Sequence<UInt8>, _ line: ([UInt8]) -> Void) -> Bool {
+        for byte in bytes {
+            if byte == UInt8(ascii: "\n") {
+                if !rest.isEmpty { line(rest) }
+                rest.removeAll(keepingCapacity: true)
+            } else {
+                if rest.count == limit { return false }
+                rest.append(byte)
+            }
+        }
+        return true
+    }
+}

@@ -1,0 +1,242 @@
+// EventLine: the one line format of events, flat JSON, for the session file, the socket and `--json`.
+
+import Engine
+import Foundation
+
+/// Why a line is no event.
+public enum EventLineError: Error, Equatable, CustomStringConvertible {
+    /// The line is not one JSON object.
+    case notJSON(reason: String, offset: Int)
+    /// The event's name is unknown: the line comes from a newer version.
+    case unknownEvent(String)
+    /// A field that the event must have is missing.
+    case missing(field: String, event: String)
+    /// A field holds something else than it should.
+    case wrong(field: String, event: String, expected: String)
+
+    public var description: String {
+        switch self {
+        case .notJSON(let reason, let offset): "The line is no JSON object: \(reason) at byte \(offset)."
+        case .unknownEvent(let name):
+            "The event \(JSONText.quoted(String(name.prefix(64)))) is unknown here; a newer version may have written it."
+        case .missing(let field, let event): "The event \"\(event)\" lacks the field \"\(field)\"."
+        case .wrong(let field, let event, let expected):
+            "The field \"\(field)\" of the event \"\(event)\" is not \(expected)."
+        }
+    }
+}
+
+/// Events as lines of flat JSON: `{"event":"stepped","seq":7,"step":40,…,"train/loss":0.25,…}`.
+///
+/// Doubles read back to the same bits; NaN and infinities are the strings "nan", "inf" and "-inf". Unknown fields are
+/// ignored, so that a later version may add some. docs/session-format.md lists every field.
+public enum EventLine {
+    /// The line of `numbered`, without a line break.
+    public static func encode(_ numbered: NumberedEvent) -> String {
+        var line = JSONText()
+        line.add("event", kind(of: numbered.event))
+        line.add("seq", numbered.sequence)
+        switch numbered.event {
+        case .started(let event): add(event, to: &line)
+        case .stepped(let event):
+            add(step: event.step, epoch: event.epoch, seconds: event.seconds, to: &line)
+            line.add("count", event.count)
+            line.add("train/loss", event.loss)
+            line.add("train/accuracy", event.accuracy)
+            line.add("learning_rate", event.learningRate)
+        case .progressed(let event):
+            add(step: event.step, epoch: event.epoch, seconds: event.seconds, to: &line)
+            line.add("images_per_s", event.imagesPerSecond)
+            line.add("busy", event.busy)
+            if let remaining = event.remainingSeconds { line.add("remaining_seconds", remaining) }
+        case .evaluated(let event):
+            add(step: event.step, epoch: event.epoch, seconds: event.seconds, to: &line)
+            line.add("split", event.split.rawValue)
+            line.add("\(event.split.rawValue)/loss", event.loss)
+            line.add("\(event.split.rawValue)/accuracy", event.accuracy)
+        case .checkpointed(let event):
+            add(step: event.step, seconds: event.seconds, to: &line)
+            line.add("best", event.best)
+        case .steered(let event):
+            add(step: event.step, seconds: event.seconds, to: &line)
+            switch event.act {
+            case .paused: line.add("act", "paused")
+            case .continued: line.add("act", "continued")
+            case .learningRate(let rate):
+                line.add("act", "learning_rate")
+                line.add("learning_rate", rate)
+            }
+        case .resumed(let event):
+            add(step: event.step, seconds: event.seconds, to: &line)
+            line.add("workers", event.workers)
+        case .warned(let event):
+            line.add("step", event.step)
+            line.add("message", event.message)
+        case .finished(let event):
+            add(step: event.step, epoch: event.epoch, seconds: event.seconds, to: &line)
+            line.add("reason", event.reason.rawValue)
+            line.add("weights_sha256", event.weightsSHA256)
+            line.add("workers", event.workers)
+            line.add("images_per_s", event.imagesPerSecond)
+            for (name, value) in event.metrics.sorted(by: { $0.key < $1.key }) {
+                precondition(name.contains("/"), "the metric \(name) has no split; it could not be told from a field")
+                line.add(name, value)
+            }
+        }
+        return line.closed()
+    }
+
+    /// Reads a line.
+    public static func decode(_ line: String) throws(EventLineError) -> NumberedEvent {
+        try event(from: LineFields(line))
+    }
+
+    /// The name of an event in lines and in the session file.
+    public static func kind(of event: RunEvent) -> String {
+        switch event {
+        case .started: "started"
+        case .stepped: "stepped"
+        case .progressed: "progressed"
+        case .evaluated: "evaluated"
+        case .checkpointed: "checkpointed"
+        case .steered: "steered"
+        case .resumed: "resumed"
+        case .warned: "warned"
+        case .finished: "finished"
+        }
+    }
+
+    /// The step an event belongs to; 0 for the head of a run.
+    static func step(of event: RunEvent) -> Int {
+        switch event {
+        case .started: 0
+        case .stepped(let event): event.step
+        case .progressed(let event): event.step
+        case .evaluated(let event): event.step
+        case .checkpointed(let event): event.step
+        case .steered(let event): event.step
+        case .resumed(let event): event.step
+        case .warned(let event): event.step
+        case .finished(let event): event.step
+        }
+    }
+
+    private static func add(step: Int, epoch: Int? = nil, seconds: Double, to line: inout JSONText) {
+        line.add("step", step)
+        if let epoch { line.add("epoch", epoch) }
+        line.add("seconds", seconds)
+    }
+
+    private static func add(_ event: RunEvent.Started, to line: inout JSONText) {
+        line.add("name", event.name)
+        line.add("dataset", event.dataset)
+        line.add("classes", event.classes)
+        switch event.inputShape {
+        case .image(let channels, let height, let width): line.add("input_shape", [channels, height, width])
+        case .vector(let count): line.add("input_shape", [count])
+        }
+        line.add("layers", event.layers)
+        line.add("parameters", event.parameters)
+        line.add("epochs", event.epochs)
+        line.add("steps_per_epoch", event.stepsPerEpoch)
+        line.add("batch", event.batch)
+        line.add("shards", event.shards)
+        line.add("workers", event.workers)
+        line.add("optimizer", event.optimizer)
+        line.add("learning_rate", event.learningRate)
+        line.add("train_examples", event.trainExamples)
+        line.add("validation_examples", event.validationExamples)
+        line.add("test_examples", event.testExamples)
+        line.add("watched_split", event.watchedSplit.rawValue)
+        line.add("seed", event.seed)
+        line.add("kernels", event.kernels)
+    }
+
+    private static func event(from fields: LineFields) throws(EventLineError) -> NumberedEvent {
+        let sequence = try fields.integer("seq")
+        let event: RunEvent
+        switch fields.event {
+        case "started": event = .started(try started(from: fields))
+        case "stepped":
+            event = .stepped(
+                .init(
+                    step: try fields.integer("step"), epoch: try fields.integer("epoch"),
+                    seconds: try fields.double("seconds"), count: try fields.integer("count"),
+                    loss: try fields.double("train/loss"), accuracy: try fields.double("train/accuracy"),
+                    learningRate: try fields.double("learning_rate")))
+        case "progressed":
+            event = .progressed(
+                .init(
+                    step: try fields.integer("step"), epoch: try fields.integer("epoch"),
+                    seconds: try fields.double("seconds"), imagesPerSecond: try fields.double("images_per_s"),
+                    busy: try fields.doubles("busy"),
+                    remainingSeconds: fields.has("remaining_seconds") ? try fields.double("remaining_seconds") : nil))
+        case "evaluated":
+            let split = try fields.word("split", as: Split.self)
+            event = .evaluated(
+                .init(
+                    step: try fields.integer("step"), epoch: try fields.integer("epoch"),
+                    seconds: try fields.double("seconds"), split: split,
+                    loss: try fields.double("\(split.rawValue)/loss"),
+                    accuracy: try fields.double("\(split.rawValue)/accuracy")))
+        case "checkpointed":
+            event = .checkpointed(
+                .init(
+                    step: try fields.integer("step"), seconds: try fields.double("seconds"),
+                    best: try fields.bool("best")))
+        case "steered":
+            let act: RunEvent.Steered.Act
+            switch try fields.string("act") {
+            case "paused": act = .paused
+            case "continued": act = .continued
+            case "learning_rate": act = .learningRate(try fields.double("learning_rate"))
+            default: throw fields.wrong("act", "\"paused\", \"continued\" or \"learning_rate\"")
+            }
+            event = .steered(.init(step: try fields.integer("step"), seconds: try fields.double("seconds"), act: act))
+        case "resumed":
+            event = .resumed(
+                .init(
+                    step: try fields.integer("step"), seconds: try fields.double("seconds"),
+                    workers: try fields.integer("workers")))
+        case "warned":
+            event = .warned(.init(step: try fields.integer("step"), message: try fields.string("message")))
+        case "finished":
+            event = .finished(
+                .init(
+                    step: try fields.integer("step"), epoch: try fields.integer("epoch"),
+                    seconds: try fields.double("seconds"),
+                    reason: try fields.word("reason", as: RunEvent.Finished.Reason.self),
+                    weightsSHA256: try fields.string("weights_sha256"), workers: try fields.integer("workers"),
+                    metrics: try fields.metrics(), imagesPerSecond: try fields.double("images_per_s")))
+        default: throw .unknownEvent(fields.event)
+        }
+        return NumberedEvent(sequence: sequence, event: event)
+    }
+
+    private static func started(from fields: LineFields) throws(EventLineError) -> RunEvent.Started {
+        let shape: TensorShape
+        let lengths = try fields.integers("input_shape")
+        switch lengths.count {
+        case 1: shape = .vector(lengths[0])
+        case 3: shape = .image(channels: lengths[0], height: lengths[1], width: lengths[2])
+        default: throw fields.wrong("input_shape", "one length or three")
+        }
+        // `totalSteps` and `count` multiply these; a line from outside must not make them overflow.
+        let epochs = try fields.integer("epochs", in: 0...Int(Int32.max))
+        let stepsPerEpoch = try fields.integer("steps_per_epoch", in: 0...Int(Int32.max))
+        guard lengths.allSatisfy({ (0...1_000_000).contains($0) }) else {
+            throw fields.wrong("input_shape", "lengths from 0 to 1,000,000")
+        }
+        return RunEvent.Started(
+            name: try fields.string("name"), dataset: try fields.string("dataset"),
+            classes: try fields.strings("classes"), inputShape: shape, layers: try fields.strings("layers"),
+            parameters: try fields.integer("parameters"), epochs: epochs, stepsPerEpoch: stepsPerEpoch,
+            batch: try fields.integer("batch"), shards: try fields.integer("shards"),
+            workers: try fields.integer("workers"), optimizer: try fields.string("optimizer"),
+            learningRate: try fields.double("learning_rate"), trainExamples: try fields.integer("train_examples"),
+            validationExamples: try fields.integer("validation_examples"),
+            testExamples: try fields.integer("test_examples"),
+            watchedSplit: try fields.word("watched_split", as: Split.self), seed: try fields.unsigned("seed"),
+            kernels: try fields.string("kernels"))
+    }
+}

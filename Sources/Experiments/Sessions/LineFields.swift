@@ -1,0 +1,117 @@
+// LineFields: the members of one flat JSON line, each asked for by name and type.
+
+import Engine
+
+/// The fields of an event's line; what is not there or not of the right kind throws.
+struct LineFields {
+    /// Name of the event.
+    let event: String
+    private var values: [String: JSONValue] = [:]
+
+    init(_ line: String) throws(EventLineError) {
+        var line = line
+        var values: [String: JSONValue] = [:]
+        let fault: JSONFault? = line.withUTF8 { bytes in
+            var cursor = JSONCursor(UnsafeRawBufferPointer(bytes))
+            do throws(JSONFault) {
+                try cursor.object { (cursor, key) throws(JSONFault) in values[key] = try cursor.value() }
+                return cursor.peek() == nil ? nil : cursor.fault("something follows the object")
+            } catch {
+                return error
+            }
+        }
+        if let fault { throw .notJSON(reason: fault.reason, offset: fault.offset) }
+        guard let name = values["event"] else { throw .missing(field: "event", event: "") }
+        guard case .string(let event) = name else { throw .wrong(field: "event", event: "", expected: "text") }
+        self.event = event
+        self.values = values
+    }
+
+    func wrong(_ field: String, _ expected: String) -> EventLineError {
+        .wrong(field: field, event: event, expected: expected)
+    }
+
+    /// The field is there and not null.
+    func has(_ field: String) -> Bool { (values[field] ?? .null) != .null }
+
+    private func value(_ field: String) throws(EventLineError) -> JSONValue {
+        guard let value = values[field] else { throw .missing(field: field, event: event) }
+        return value
+    }
+
+    /// An integer; every count, step and number of our lines is at least 0.
+    func integer(_ field: String, in range: ClosedRange<Int> = 0...Int.max) throws(EventLineError) -> Int {
+        guard case .integer(let integer) = try value(field), range.contains(integer) else {
+            throw wrong(field, range.upperBound == .max ? "a whole number, 0 or more" : "a whole number in \(range)")
+        }
+        return integer
+    }
+
+    func unsigned(_ field: String) throws(EventLineError) -> UInt64 {
+        switch try value(field) {
+        case .integer(let integer) where integer >= 0: return UInt64(integer)
+        case .unsigned(let integer): return integer
+        default: throw wrong(field, "a whole number from 0 to 2^64 - 1")
+        }
+    }
+
+    private static func double(_ value: JSONValue) -> Double? {
+        switch value {
+        case .integer(let integer): Double(integer)
+        case .unsigned(let integer): Double(integer)
+        case .number(let number): number
+        case .string("nan"): .nan
+        case .string("inf"): .infinity
+        case .string("-inf"): -.infinity
+        default: nil
+        }
+    }
+
+    func double(_ field: String) throws(EventLineError) -> Double {
+        guard let double = Self.double(try value(field)) else { throw wrong(field, "a number") }
+        return double
+    }
+
+    func bool(_ field: String) throws(EventLineError) -> Bool {
+        guard case .bool(let bool) = try value(field) else { throw wrong(field, "true or false") }
+        return bool
+    }
+
+    func string(_ field: String) throws(EventLineError) -> String {
+        guard case .string(let string) = try value(field) else { throw wrong(field, "text") }
+        return string
+    }
+
+    func word<Word: RawRepresentable<String>>(_ field: String, as type: Word.Type) throws(EventLineError) -> Word {
+        guard let word = Word(rawValue: try string(field)) else { throw wrong(field, "a word that is known here") }
+        return word
+    }
+
+    private func array<Element>(
+        _ field: String, of expected: String, _ element: (JSONValue) -> Element?
+    ) throws(EventLineError) -> [Element] {
+        guard case .array(let values) = try value(field) else { throw wrong(field, "an array of \(expected)") }
+        let elements = values.compactMap(element)
+        guard elements.count == values.count else { throw wrong(field, "an array of \(expected)") }
+        return elements
+    }
+
+    func strings(_ field: String) throws(EventLineError) -> [String] {
+        try array(field, of: "texts") { if case .string(let string) = $0 { string } else { nil } }
+    }
+
+    func integers(_ field: String) throws(EventLineError) -> [Int] {
+        try array(field, of: "whole numbers") { if case .integer(let integer) = $0 { integer } else { nil } }
+    }
+
+    func doubles(_ field: String) throws(EventLineError) -> [Double] {
+        try array(field, of: "numbers", Self.double)
+    }
+
+    /// All fields with a "/" in their names.
+    func metrics() throws(EventLineError) -> [String: Double] {
+        var metrics: [String: Double] = [:]
+        for field in values.keys where field.contains("/") { metrics[field] = try double(field) }
+        return metrics
+    }
+}

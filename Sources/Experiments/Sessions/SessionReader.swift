@@ -1,0 +1,214 @@
+// SessionReader: a session file, read only, while it is written or long after.
+
+import Engine
+import Foundation
+import GRDB
+import Synchronization
+
+/// Reads one session. Each call is one short transaction or a few, so that a writer never waits long for a reader.
+public final class SessionReader: Sendable {
+    /// Absolute path of the session file, without symbolic links.
+    public let path: String
+    /// The head of the session.
+    public let info: SessionInfo
+    private let run: Int
+    private let database: Mutex<SessionDatabase?>
+
+    /// Events in one transaction.
+    private static let pageLength = 4_000
+
+    /// Opens the session at `path`, in a read-only folder too.
+    ///
+    /// If its writer was killed in the middle of a transaction, that transaction is rolled back first: in place, or
+    /// where the file cannot be written in a private copy. What was committed is all there either way.
+    /// - Parameter patience: Seconds to wait while a writer commits.
+    public init(path: String, patience: Double = 2) throws(SessionError) {
+        let path = try SessionDatabase.canonical(path)
+        self.path = path
+        let (database, run, info) = try SessionRecovery.open(path) { (path) throws(SessionError) in
+            let database = try SessionDatabase(path: path, readOnly: true, patience: patience)
+            do throws(SessionError) {
+                let (run, info) = try Self.head(database)
+                return (database, run, info)
+            } catch {
+                database.close()
+                throw error
+            }
+        }
+        self.run = run
+        self.info = info
+        self.database = Mutex(database)
+    }
+
+    deinit { close() }
+
+    /// Closes the file; nothing can be read afterwards.
+    public func close() {
+        database.withLock { database in
+            database?.close()
+            database = nil
+        }
+    }
+
+    /// Events with a number above `sequence`, in order. Complexity: linear in the events returned.
+    public func events(after sequence: Int = 0) throws(SessionError) -> [NumberedEvent] {
+        var events: [NumberedEvent] = []
+        var last = max(0, sequence)
+        while true {
+            // Decoded outside the transaction: the writer waits for the reading only.
+            let page = try read { database in
+                try SessionRow.fetch(
+                    database, path: self.path,
+                    "SELECT seq, body FROM event WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?",
+                    [self.run, last, Self.pageLength])
+            }
+            for row in page {
+                let event = try Self.event(row, path: path)
+                guard event.sequence == last + 1 else {
+                    throw .damaged(path: path, detail: "event \(last + 1) is missing")
+                }
+                events.append(event)
+                last = event.sequence
+            }
+            if page.count < Self.pageLength { return events }
+        }
+    }
+
+    /// The stored checkpoints, by step.
+    public func checkpoints() throws(SessionError) -> [CheckpointRow] {
+        let rows = try read { database in
+            try SessionRow.fetch(
+                database, path: self.path,
+                "SELECT step, best, length(bytes) FROM checkpoint WHERE run = ? ORDER BY step", [self.run])
+        }
+        var checkpoints: [CheckpointRow] = []
+        for row in rows {
+            checkpoints.append(
+                CheckpointRow(step: try row.integer(0), best: try row.integer(1) != 0, byteCount: try row.integer(2)))
+        }
+        return checkpoints
+    }
+
+    /// The bytes of the checkpoint of `step`.
+    public func checkpointBytes(step: Int) throws(SessionError) -> Data {
+        let rows = try read { database in
+            try SessionRow.fetch(
+                database, path: self.path, "SELECT bytes FROM checkpoint WHERE run = ? AND step = ?", [self.run, step])
+        }
+        guard let row = rows.first else { throw .noCheckpoint(path: path, step: step) }
+        return try row.blob(0)
+    }
+
+    /// The newest checkpoint, of `step` or before it.
+    public func latestCheckpoint(atOrBefore step: Int = .max) throws(SessionError) -> CheckpointRow? {
+        try checkpoints().last { $0.step <= step }
+    }
+
+    /// The checkpoint that was best by the watched split's accuracy; nil before there is one.
+    public func bestCheckpoint() throws(SessionError) -> CheckpointRow? {
+        try checkpoints().last { $0.best }
+    }
+
+    /// Who writes the session now; nil when nobody does. Another host's processes cannot be looked at, so its writer
+    /// counts as running until it has closed the session.
+    public func owner() throws(SessionError) -> SessionOwner? {
+        guard let owner = try recordedOwner() else { return nil }
+        if owner.host == ProcessInfo.processInfo.hostName, kill(owner.pid, 0) != 0, errno == ESRCH { return nil }
+        return owner
+    }
+
+    /// The writer that wrote its name down last and has not closed the session; it may have been killed.
+    func recordedOwner() throws(SessionError) -> SessionOwner? {
+        let rows = try read { database in
+            try SessionRow.fetch(
+                database, path: self.path, "SELECT owner_pid, owner_host, owner_since FROM run WHERE id = ?",
+                [self.run])
+        }
+        guard let cells = rows.first else { throw .damaged(path: path, detail: "it has no run") }
+        guard let pid = try cells.optionalInteger(0), let host = try cells.optionalText(1) else { return nil }
+        guard let pid = Int32(exactly: pid), pid > 0 else {
+            throw .damaged(path: path, detail: "its owner has the process number \(pid)")
+        }
+        return SessionOwner(pid: pid, host: host, since: Date(timeIntervalSince1970: try cells.number(2)))
+    }
+
+    /// The newest event of a kind. What a later `resumed` made void does not count.
+    func newest(_ kind: String, count: Int = 1) throws(SessionError) -> [NumberedEvent] {
+        let rows = try read { database in
+            try SessionRow.fetch(
+                database, path: self.path,
+                """
+                WITH again AS (SELECT seq, step FROM event WHERE run = :run AND kind = 'resumed'
+                    ORDER BY seq DESC LIMIT 1)
+                SELECT seq, body FROM event WHERE run = :run AND kind = :kind
+                    AND (seq > coalesce((SELECT seq FROM again), 0) OR step <= (SELECT step FROM again))
+                ORDER BY seq DESC LIMIT :count
+                """, ["run": self.run, "kind": kind, "count": count])
+        }
+        var events: [NumberedEvent] = []
+        for row in rows { events.append(try Self.event(row, path: path)) }
+        return events
+    }
+
+    /// The last event of all.
+    func last() throws(SessionError) -> NumberedEvent? {
+        let rows = try read { database in
+            try SessionRow.fetch(
+                database, path: self.path, "SELECT seq, body FROM event WHERE run = ? ORDER BY seq DESC LIMIT 1",
+                [self.run])
+        }
+        guard let row = rows.first else { return nil }
+        return try Self.event(row, path: path)
+    }
+
+    private func read<Value: Sendable>(
+        _ body: (Database) throws -> Value
+    ) throws(SessionError) -> Value {
+        guard let database = database.withLock({ $0 }) else { preconditionFailure("\(path) is closed already") }
+        return try translating(path, doing: "reading it") { try database.queue.read(body) }
+    }
+
+    private static func event(_ row: SessionRow, path: String) throws(SessionError) -> NumberedEvent {
+        let sequence = try row.integer(0)
+        let body = try row.text(1)
+        do throws(EventLineError) {
+            let event = try EventLine.decode(body)
+            guard event.sequence == sequence else {
+                throw EventLineError.wrong(
+                    field: "seq", event: EventLine.kind(of: event.event), expected: "\(sequence)")
+            }
+            return event
+        } catch {
+            throw .damaged(path: path, detail: "event \(sequence): \(error)")
+        }
+    }
+
+    private static func head(_ database: SessionDatabase) throws(SessionError) -> (run: Int, info: SessionInfo) {
+        let path = database.path
+        let rows = try translating(path, doing: "reading it") {
+            try database.queue.read { connection in
+                try SessionDatabase.validate(connection, path: path)
+                return try SessionRow.fetch(
+                    connection, path: path,
+                    """
+                    SELECT id, run_id, name, created_at, spec_yaml, preprocessing_json, dataset_json, host,
+                        processor, kernels, program_version, command_json, git_commit
+                    FROM run ORDER BY id LIMIT 1
+                    """)
+            }
+        }
+        guard let cells = rows.first else { throw .damaged(path: path, detail: "it has no run") }
+        let command = try translating(path, doing: "reading its command") {
+            try JSONDecoder().decode([String].self, from: Data(cells.text(11).utf8))
+        }
+        return (
+            try cells.integer(0),
+            SessionInfo(
+                runID: try cells.text(1), name: try cells.text(2),
+                createdAt: Date(timeIntervalSince1970: try cells.number(3)), specYAML: try cells.text(4),
+                preprocessingJSON: try cells.text(5), datasetJSON: try cells.optionalText(6), host: try cells.text(7),
+                processor: try cells.text(8), kernels: try cells.text(9), programVersion: try cells.text(10),
+                command: command, gitCommit: try cells.optionalText(12))
+        )
+    }
+}

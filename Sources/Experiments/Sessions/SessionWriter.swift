@@ -1,0 +1,226 @@
+// SessionWriter: the only way into a session file.
+//
+// Why a rollback journal and not WAL: no side files to lose, opens read-only from any folder, works on network homes.
+// While a run goes on the journal is truncated after each transaction, not deleted (one directory operation less a
+// transaction); `close` deletes it. After a kill an empty journal, or one that rolls the last transaction back, may lie
+// beside the file; the next one who opens the file deals with it.
+
+import Engine
+import Foundation
+import GRDB
+import Synchronization
+
+/// Writes one session. Every call is one transaction, on the disk before it returns; calls from several threads queue.
+public final class SessionWriter: Sendable {
+    /// Absolute path of the session file, without symbolic links.
+    public let path: String
+    private let lock: SessionLock
+    private let run: Int
+
+    private struct State: Sendable {
+        /// nil once closed.
+        var database: SessionDatabase?
+        var nextSequence: Int
+    }
+    private let state: Mutex<State>
+
+    /// Readers hold the file for milliseconds; one that is stopped in the middle is waited for this many seconds.
+    private static let patience = 10.0
+
+    /// Makes a session file and opens it for writing. Folders on the way are made too.
+    public static func create(path: String, info: SessionInfo) throws(SessionError) -> SessionWriter {
+        // Made under another name and linked to its own when it is whole: nobody ever sees half a session there.
+        let url = URL(fileURLWithPath: path)
+        let folder = url.deletingLastPathComponent().path
+        do {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        } catch {
+            throw .failed(path: path, doing: "making its folder", detail: error.localizedDescription)
+        }
+        var status = stat()
+        if lstat(path, &status) == 0 { throw .exists(path: path) }
+        let draft = "\(folder)/.\(url.lastPathComponent).\(getpid()).new"
+        unlink(draft)
+        defer { unlink(draft) }
+        try write(info, toNewFile: draft)
+        if link(draft, path) != 0 {
+            // Some file systems have no hard links.
+            guard [EPERM, EOPNOTSUPP, ENOSYS, EMLINK].contains(errno) else { throw .system(path, doing: "naming it") }
+            guard rename(draft, path) == 0 else { throw .system(path, doing: "naming it") }
+        }
+        let descriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if descriptor >= 0 {
+            fsync(descriptor)
+            Glibc.close(descriptor)
+        }
+        return try open(path: path)
+    }
+
+    private static func write(_ info: SessionInfo, toNewFile path: String) throws(SessionError) {
+        try translating(path, doing: "making it") {
+            let queue = try DatabaseQueue(path: path)
+            try queue.write { database in
+                try database.execute(sql: "PRAGMA application_id = \(SessionSchema.applicationID)")
+                try database.execute(sql: "PRAGMA user_version = \(SessionSchema.version)")
+                try database.execute(sql: SessionSchema.statements)
+                let command = try JSONEncoder().encode(info.command)
+                try database.execute(
+                    sql: """
+                        INSERT INTO run (id, run_id, name, created_at, spec_yaml, preprocessing_json, dataset_json,
+                            host, processor, kernels, program_version, command_json, git_commit)
+                        VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                        """,
+                    arguments: [
+                        info.runID, info.name, info.createdAt.timeIntervalSince1970, info.specYAML,
+                        info.preprocessingJSON, info.datasetJSON, info.host, info.processor, info.kernels,
+                        info.programVersion, String(decoding: command, as: UTF8.self), info.gitCommit,
+                    ])
+            }
+            try queue.close()
+        }
+    }
+
+    /// Opens a session to go on with it. A transaction that a kill has cut is rolled back.
+    public static func open(path: String) throws(SessionError) -> SessionWriter {
+        let path = try SessionDatabase.canonical(path)
+        _ = try SessionDatabase.status(path)
+        guard let lock = try SessionLock.take(path) else { throw .held(by: currentOwner(of: path), path: path) }
+        do throws(SessionError) {
+            return try SessionWriter(path: path, lock: lock)
+        } catch {
+            lock.release()
+            throw error
+        }
+    }
+
+    /// Who holds the session; nil when that cannot be read just now, which is no reason to fail differently.
+    static func currentOwner(of path: String) -> SessionOwner? {
+        do throws(SessionError) {
+            let reader = try SessionReader(path: path)
+            defer { reader.close() }
+            return try reader.recordedOwner()
+        } catch {
+            return nil
+        }
+    }
+
+    private init(path: String, lock: SessionLock) throws(SessionError) {
+        self.path = path
+        self.lock = lock
+        let database = try SessionDatabase(path: path, readOnly: false, patience: Self.patience)
+        let last: Int
+        do throws(SessionError) {
+            (run, last) = try translating(path, doing: "opening it for writing") {
+                try database.queue.writeWithoutTransaction { connection in
+                    try SessionDatabase.validate(connection, path: path)
+                    // Each transaction is on the disk when it returns, and a cache that is too small does not lock
+                    // readers out before the transaction ends.
+                    try connection.execute(sql: "PRAGMA synchronous = FULL; PRAGMA cache_spill = OFF")
+                    _ = try String.fetchOne(connection, sql: "PRAGMA journal_mode = TRUNCATE")
+                    guard let run = try Int.fetchOne(connection, sql: "SELECT min(id) FROM run") else {
+                        throw SessionError.damaged(path: path, detail: "it has no run")
+                    }
+                    try connection.execute(
+                        sql: "UPDATE run SET owner_pid = ?, owner_host = ?, owner_since = ?",
+                        arguments: [getpid(), ProcessInfo.processInfo.hostName, Date().timeIntervalSince1970])
+                    let last = try Int.fetchOne(
+                        connection, sql: "SELECT max(seq) FROM event WHERE run = ?", arguments: [run])
+                    return (run, last ?? 0)
+                }
+            }
+            guard (0..<Int.max / 2).contains(last) else {
+                throw .damaged(path: path, detail: "its last event has the number \(last)")
+            }
+        } catch {
+            database.close()
+            throw error
+        }
+        state = Mutex(State(database: database, nextSequence: last + 1))
+    }
+
+    deinit { close() }
+
+    /// Appends `events` in one transaction; all are stored, or none.
+    /// - Returns: The events with the numbers they got, without gaps.
+    @discardableResult
+    public func append(_ events: [RunEvent]) throws(SessionError) -> [NumberedEvent] {
+        if events.isEmpty { return [] }
+        return try transaction { database, sequence in try self.insert(events, from: sequence, database) }
+    }
+
+    /// Stores a checkpoint and its event in one transaction, and drops old checkpoints: the newest best one and the
+    /// last two stay. The same step again replaces what was stored for it.
+    @discardableResult
+    public func storeCheckpoint(
+        step: Int, best: Bool, bytes: Data, and event: RunEvent
+    ) throws(SessionError) -> NumberedEvent {
+        let stored = try transaction { database, sequence in
+            try database.execute(
+                sql: """
+                    INSERT INTO checkpoint (run, step, best, bytes) VALUES (?, ?, ?, ?)
+                    ON CONFLICT (run, step) DO UPDATE SET bytes = excluded.bytes, best = max(best, excluded.best)
+                    """,
+                arguments: [self.run, step, best ? 1 : 0, bytes])
+            try database.execute(
+                sql: """
+                    DELETE FROM checkpoint WHERE run = :run
+                    AND step NOT IN (SELECT step FROM checkpoint WHERE run = :run ORDER BY step DESC LIMIT 2)
+                    AND step NOT IN (SELECT step FROM checkpoint WHERE run = :run AND best ORDER BY step DESC LIMIT 1)
+                    """, arguments: ["run": self.run])
+            return try self.insert([event], from: sequence, database)
+        }
+        return stored[0]
+    }
+
+    /// Closes the file, deletes the journal and gives the right to write back. A second call does nothing.
+    public func close() {
+        state.withLock { state in
+            guard let database = state.database else { return }
+            do {
+                try database.queue.writeWithoutTransaction { connection in
+                    try connection.execute(
+                        sql: "UPDATE run SET owner_pid = NULL, owner_host = NULL, owner_since = NULL")
+                    _ = try String.fetchOne(connection, sql: "PRAGMA journal_mode = DELETE")
+                }
+            } catch {
+                // A full disk, say. Everything appended is stored; the owner's name is only a note (the lock tells),
+                // and an empty journal beside the file harms nobody.
+            }
+            database.close()
+            state.database = nil
+            lock.release()
+        }
+    }
+
+    private func transaction(
+        _ body: (Database, Int) throws -> [NumberedEvent]
+    ) throws(SessionError) -> [NumberedEvent] {
+        let result: Result<[NumberedEvent], SessionError> = state.withLock { state in
+            guard let database = state.database else { preconditionFailure("\(path) is closed already") }
+            do throws(SessionError) {
+                let next = state.nextSequence
+                let stored = try translating(path, doing: "writing to it") {
+                    try database.queue.write { connection in try body(connection, next) }
+                }
+                state.nextSequence += stored.count
+                return .success(stored)
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    private func insert(_ events: [RunEvent], from first: Int, _ database: Database) throws -> [NumberedEvent] {
+        let statement = try database.cachedStatement(
+            sql: "INSERT INTO event (run, seq, step, kind, body) VALUES (?, ?, ?, ?, ?)")
+        return try events.enumerated().map { index, event in
+            let numbered = NumberedEvent(sequence: first + index, event: event)
+            try statement.execute(arguments: [
+                run, numbered.sequence, EventLine.step(of: event), EventLine.kind(of: event),
+                EventLine.encode(numbered),
+            ])
+            return numbered
+        }
+    }
+}

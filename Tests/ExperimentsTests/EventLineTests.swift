@@ -1,0 +1,170 @@
+// Tests of the line format of events.
+
+import Engine
+import Foundation
+import Testing
+
+@testable import Experiments
+
+/// One event of every case and act, with awkward values.
+let oneOfEach: [RunEvent] = [
+    .started(
+        .init(
+            name: "digits \u{1B}[31m\"cnn\"\\\n\u{202E}é🙂", dataset: "digits",
+            classes: ["0", "ü", "\u{0}\u{7F}\u{9B}"],
+            inputShape: .image(channels: 1, height: 8, width: 8), layers: ["conv 32 3x3 relu", "dense 10"],
+            parameters: 12345, epochs: 10, stepsPerEpoch: 40, batch: 32, shards: 8, workers: 2, optimizer: "adam",
+            learningRate: 0.001, trainExamples: 1293, validationExamples: 144, testExamples: 360,
+            watchedSplit: .validation, seed: .max, kernels: "oneDNN 2.6 avx512")),
+    .started(
+        .init(
+            name: "", dataset: "iris", classes: [], inputShape: .vector(4), layers: [], parameters: 0, epochs: 1,
+            stepsPerEpoch: 1, batch: 1, shards: 1, workers: 1, optimizer: "sgd", learningRate: 0.1, trainExamples: 1,
+            validationExamples: 0, testExamples: 0, watchedSplit: .test, seed: 0, kernels: "")),
+    .stepped(
+        .init(step: 1, epoch: 1, seconds: 0.1, count: 1, loss: 1.0 / 3, accuracy: 0, learningRate: 5e-324)),
+    .stepped(
+        .init(step: 2, epoch: 1, seconds: 1e300, count: 1, loss: .infinity, accuracy: -0.0, learningRate: 1e-5)),
+    .progressed(
+        .init(
+            step: 3, epoch: 1, seconds: 2, imagesPerSecond: 12345.678, busy: [0.97, .infinity, 1],
+            remainingSeconds: 12.5)),
+    .progressed(
+        .init(step: 3, epoch: 1, seconds: 2, imagesPerSecond: -.infinity, busy: [], remainingSeconds: nil)),
+    .evaluated(.init(step: 4, epoch: 1, seconds: 3, split: .validation, loss: 0.25, accuracy: 0.9)),
+    .evaluated(.init(step: 4, epoch: 1, seconds: 3, split: .test, loss: 0.25, accuracy: 0.9)),
+    .evaluated(.init(step: 4, epoch: 1, seconds: 3, split: .train, loss: 0.25, accuracy: 0.9)),
+    .checkpointed(.init(step: 4, seconds: 3.5, best: true)),
+    .checkpointed(.init(step: 4, seconds: 3.5, best: false)),
+    .steered(.init(step: 5, seconds: 4, act: .paused)),
+    .steered(.init(step: 5, seconds: 4, act: .continued)),
+    .steered(.init(step: 5, seconds: 4, act: .learningRate(3e-4))),
+    .resumed(.init(step: 4, seconds: 3.5, workers: 3)),
+    .warned(.init(step: 6, message: "a message\twith\u{2028}everything\r")),
+    .finished(
+        .init(
+            step: 400, epoch: 10, seconds: 60.25, reason: .completed, weightsSHA256: "ab12", workers: 2,
+            metrics: ["train/loss": 0.01, "test/accuracy": .greatestFiniteMagnitude], imagesPerSecond: 1e4)),
+    .finished(
+        .init(
+            step: 1, epoch: 1, seconds: 0, reason: .stopped, weightsSHA256: "", workers: 1, metrics: [:],
+            imagesPerSecond: 0)),
+]
+
+struct EventLineTests {
+    @Test(arguments: oneOfEach)
+    func roundTrip(_ event: RunEvent) throws {
+        let numbered = NumberedEvent(sequence: 7, event: event)
+        let line = EventLine.encode(numbered)
+        #expect(try EventLine.decode(line) == numbered)
+        // One line, and nothing in it steers a terminal.
+        #expect(
+            line.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control && $0 != "\u{202E}" }, "\(line)")
+        // Foundation, an independent reader, agrees that it is JSON and what its name is.
+        let object = try #require(JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+        #expect(object["event"] as? String == EventLine.kind(of: event))
+        #expect(object["seq"] as? Int == 7)
+    }
+
+    @Test func oneCaseEach() {
+        #expect(Set(oneOfEach.map(EventLine.kind)).count == 9)
+    }
+
+    @Test func notANumberSurvives() throws {
+        let line = EventLine.encode(
+            .init(
+                sequence: 1,
+                event: .stepped(
+                    .init(step: 1, epoch: 1, seconds: 0, count: 1, loss: .nan, accuracy: 0, learningRate: 1))))
+        #expect(line.contains("\"train/loss\":\"nan\""))
+        guard case .stepped(let stepped) = try EventLine.decode(line).event else {
+            Issue.record("not stepped")
+            return
+        }
+        #expect(stepped.loss.isNaN)
+    }
+
+    @Test func fieldsAsAgreed() {
+        let event = RunEvent.stepped(
+            .init(step: 40, epoch: 2, seconds: 1.5, count: 20, loss: 0.25, accuracy: 0.875, learningRate: 0.001))
+        #expect(
+            EventLine.encode(.init(sequence: 9, event: event))
+                == #"{"event":"stepped","seq":9,"step":40,"epoch":2,"seconds":1.5,"count":20,"train/loss":0.25,"#
+                + #""train/accuracy":0.875,"learning_rate":0.001}"#)
+    }
+
+    @Test func doublesKeepTheirBits() throws {
+        var generator = SystemRandomNumberGenerator()
+        for _ in 0..<20_000 {
+            let value = Double(bitPattern: generator.next())
+            if value.isNaN { continue }
+            let event = RunEvent.checkpointed(.init(step: 1, seconds: value, best: false))
+            guard
+                case .checkpointed(let back) = try EventLine.decode(EventLine.encode(.init(sequence: 1, event: event)))
+                    .event
+            else { continue }
+            #expect(back.seconds.bitPattern == value.bitPattern)
+        }
+    }
+
+    @Test func unknownFieldsAreIgnored() throws {
+        let line = #"{"later":{"a":[1,{}]}, "seq":3,"event":"resumed","step":1,"seconds":2,"workers":1,"x":null}"#
+        #expect(
+            try EventLine.decode(line) == .init(sequence: 3, event: .resumed(.init(step: 1, seconds: 2, workers: 1))))
+    }
+
+    @Test(arguments: [
+        (#"{"event":"melted","seq":1}"#, EventLineError.unknownEvent("melted")),
+        (#"{"event":"resumed","seq":1,"seconds":2,"workers":1}"#, .missing(field: "step", event: "resumed")),
+        (#"{"seq":1}"#, .missing(field: "event", event: "")),
+        (
+            #"{"event":"resumed","seq":1,"step":-1,"seconds":2,"workers":1}"#,
+            .wrong(field: "step", event: "resumed", expected: "a whole number, 0 or more")
+        ),
+        (
+            #"{"event":"resumed","seq":1.5}"#,
+            .wrong(field: "seq", event: "resumed", expected: "a whole number, 0 or more")
+        ),
+        (
+            #"{"event":"resumed","seq":1,"step":1,"seconds":"soon","workers":1}"#,
+            .wrong(field: "seconds", event: "resumed", expected: "a number")
+        ),
+        (#"[1]"#, .notJSON(reason: "'{' was expected", offset: 0)),
+        (#"{"a":1,"a":2}"#, .notJSON(reason: #"the key "a" appears twice"#, offset: 7)),
+        (#"{"a":1} x"#, .notJSON(reason: "something follows the object", offset: 8)),
+        (#"{"a":"\ud800"}"#, .notJSON(reason: "half of a surrogate pair stands alone", offset: 12)),
+        (#"{"a":01}"#, .notJSON(reason: "a number starts with a needless zero", offset: 5)),
+        (#"{"a":1e999}"#, .notJSON(reason: "the number is too large", offset: 5)),
+        ("", .notJSON(reason: "'{' was expected", offset: 0)),
+    ])
+    func badLines(_ line: String, _ expected: EventLineError) {
+        #expect(throws: expected) { try EventLine.decode(line) }
+        #expect("\(expected)".hasSuffix("."))
+    }
+
+    @Test func everyCutAndManyFlipsAreErrorsOrEvents() {
+        var generator = SystemRandomNumberGenerator()
+        for event in oneOfEach {
+            let line = Array(EventLine.encode(.init(sequence: 1, event: event)).utf8)
+            for length in 0..<line.count {
+                #expect(throws: EventLineError.self) {
+                    try EventLine.decode(String(decoding: line[..<length], as: UTF8.self))
+                }
+            }
+            for _ in 0..<200 {
+                var flipped = line
+                flipped[Int.random(in: 0..<line.count, using: &generator)] = .random(in: 0...255, using: &generator)
+                do throws(EventLineError) {
+                    _ = try EventLine.decode(String(decoding: flipped, as: UTF8.self))
+                } catch {
+                    #expect("\(error)".hasSuffix("."))
+                }
+            }
+        }
+    }
+
+    @Test func deepNestingIsRefused() {
+        let line = #"{"event":"resumed","x":"# + String(repeating: "[", count: 100_000)
+        #expect(throws: EventLineError.self) { try EventLine.decode(line) }
+    }
+}
