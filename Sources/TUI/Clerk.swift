@@ -43,7 +43,8 @@ final class Clerk: Sendable {
 
     private func work() {
         var previews = Previews()
-        var trashed: [TrashedSession] = []
+        /// Paths in the trash, the newest last.
+        var trashed: [String] = []
         while true {
             bell.wait()
             let (job, isClosed) = desk.withLock { ($0.jobs.isEmpty ? nil : $0.jobs.removeFirst(), $0.isClosed) }
@@ -54,7 +55,7 @@ final class Clerk: Sendable {
                 case .list: mailbox.post(.listed(try folder.list()))
                 case .preview(let path): mailbox.post(.previewed(path: path, try previews.run(at: path)))
                 case .trash(let path):
-                    trashed.append(try folder.moveToTrash(path: path))
+                    trashed.append(try folder.moveToTrash(SessionSummary(path: path)))
                     let name = URL(fileURLWithPath: path).lastPathComponent
                     mailbox.post(.noticed(Notice(text: "\(name) is in the trash; u brings it back")))
                 case .undoTrash: try undo(&trashed)
@@ -70,13 +71,13 @@ final class Clerk: Sendable {
         }
     }
 
-    private func undo(_ trashed: inout [TrashedSession]) throws {
+    private func undo(_ trashed: inout [String]) throws {
         guard let last = trashed.last else {
             return mailbox.post(.noticed(Notice(text: "Nothing was moved to the trash", role: .warning)))
         }
-        try folder.restore(last)
+        let path = try folder.restore(last)
         trashed.removeLast()
-        let name = URL(fileURLWithPath: last.originalPath).lastPathComponent
+        let name = URL(fileURLWithPath: path).lastPathComponent
         mailbox.post(.noticed(Notice(text: "\(name) is back", role: .good)))
     }
 }

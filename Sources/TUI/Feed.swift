@@ -155,6 +155,13 @@ final class Feed: Sendable {
     private func start(_ arguments: [String]) throws -> Bool {
         let log = FileManager.default.temporaryDirectory
             .appendingPathComponent("workbench-engine-\(ProcessInfo.processInfo.processIdentifier)-\(opening).log").path
+        // An engine that has just stopped may still hold the session for a moment.
+        var patience = 50
+        while LinkClient.isLive(sessionPath: path), patience > 0, !isClosed {
+            Thread.sleep(forTimeInterval: 0.1)
+            patience -= 1
+        }
+        if patience == 0 { return true }
         let engine = try EngineLauncher.launch(arguments: arguments, logPath: log)
         defer { unlink(log) }
         while !isClosed {

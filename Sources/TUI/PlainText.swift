@@ -107,7 +107,8 @@ struct EventReader {
         case .warned(let warned): return "Warning at step \(warned.step): \(warned.message)"
         case .finished(let finished):
             let metrics = finished.metrics.sorted { $0.key < $1.key }.map { "\($0.key) \(Format.number($0.value))" }
-            return "Ended, \(finished.reason.rawValue), after \(Format.duration(finished.seconds)): \(metrics.joined(separator: ", "))"
+            return (["Ended, \(finished.reason.rawValue), after \(Format.duration(finished.seconds))"] + metrics)
+                .joined(separator: ", ")
         }
     }
 }

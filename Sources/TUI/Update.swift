@@ -63,6 +63,7 @@ private func take(_ news: FeedNews, _ state: inout State) -> [Command] {
     case .ended(let status):
         state.train?.source = .ended(status)
         state.train?.asked = nil
+        state.notice = nil
         // A question about a run that has ended meanwhile has no object any more.
         if case .question(.stop) = state.overlay { state.overlay = nil }
         if case .prompt(let prompt) = state.overlay, prompt.kind == .learningRate { state.overlay = nil }
@@ -168,7 +169,7 @@ private func answer(_ question: Question, _ state: inout State) -> [Command] {
         if state.train?.path == path { state.train = nil }
         return [.trash(path: path)]
     case .stop:
-        state.notice = Notice(text: "Stopping after this step…")
+        state.notice = Notice(text: "Stopping after this step")
         return [.steer(.stop)]
     }
 }
