@@ -307,13 +307,12 @@ wb_input wb_terminal_read(void) {
         int status = wget_wch(keys, &key);
         if (status == ERR) {
             // A paste whose end never comes must not swallow keys for ever.
-            if (pasting && now.tv_sec - last_input.tv_sec > 2) {
+            if (pasting && now.tv_sec - last_input.tv_sec > 5) {
                 pasting = false;
                 return (wb_input){.kind = WB_INPUT_PASTE_END};
             }
             return (wb_input){.kind = WB_INPUT_NONE};
         }
-        if (pasting && now.tv_sec - last_input.tv_sec > 2) pasting = false;
         last_input = now;
         if (status == KEY_CODE_YES && key == KEY_PASTE_BEGIN) {
             pasting = true;

@@ -92,7 +92,8 @@ func keyHints(_ state: State) -> [Hint] {
             guard let word = binding.hint, let key = binding.keys.first, isOffered(binding.action, state) else {
                 return nil
             }
-            return Hint(key: key.name(ascii: state.ascii), word: shownWord(word, binding.action, state), action: binding.action)
+            return Hint(
+                key: key.name(ascii: state.ascii), word: shownWord(word, binding.action, state), action: binding.action)
         }
     }
 }
@@ -112,6 +113,7 @@ private func isOffered(_ action: Action, _ state: State) -> Bool {
 private func shownWord(_ word: String, _ action: Action, _ state: State) -> String {
     switch action {
     case .back where state.screen == .runs: "quit"
+    case .open where state.runs.selectedSession?.status == .live: "attach"
     case .pause where state.train?.whole.phase == .paused: "continue"
     case .play where state.train?.replay?.isPlaying == true: "hold"
     default: word
@@ -173,7 +175,8 @@ func helpLines(_ state: State) -> [HelpLine] {
 private func helpRect(_ state: State) -> Rect {
     let columns = min(state.columns - 4, 100)
     let rows = min(state.rows - 3, helpLines(state).count + 2)
-    return Rect(row: 1 + (state.rows - 2 - rows) / 2, column: (state.columns - columns) / 2, rows: rows, columns: columns)
+    return Rect(
+        row: 1 + (state.rows - 2 - rows) / 2, column: (state.columns - columns) / 2, rows: rows, columns: columns)
 }
 
 /// Lines of the help that are seen at once.
@@ -190,15 +193,18 @@ private func drawHelp(_ state: State, scroll: Int, _ grid: inout Grid) {
         let row = rect.row + 1 + index
         switch line {
         case .blank: break
-        case .heading(let text): _ = grid.write(text, row: row, column: rect.column + 2, style: Style(.title, bold: true))
+        case .heading(let text):
+            _ = grid.write(text, row: row, column: rect.column + 2, style: Style(.title, bold: true))
         case .key(let keys, let help):
             _ = grid.write(keys, row: row, column: rect.column + 4, style: Style(.key), maxColumns: 14)
-            grid.write([Part(help)], row: row, column: rect.column + 19, columns: rect.columns - 21, glyphs: state.glyphs)
+            grid.write(
+                [Part(help)], row: row, column: rect.column + 19, columns: rect.columns - 21, glyphs: state.glyphs)
         }
     }
     if lines.count > page {
         let place = " \(first + 1)-\(min(lines.count, first + page)) of \(lines.count) "
-        grid.writeRight([Part(place, .dim)], row: rect.row + rect.rows - 1, end: rect.column + rect.columns - 2,
+        grid.writeRight(
+            [Part(place, .dim)], row: rect.row + rect.rows - 1, end: rect.column + rect.columns - 2,
             columns: rect.columns - 4, glyphs: state.glyphs)
     }
 }

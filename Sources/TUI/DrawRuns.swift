@@ -60,7 +60,8 @@ private func drawSessions(_ state: State, _ layout: RunsLayout, _ grid: inout Gr
         let cells = columns.texts(of: session, state)
         let role: Role? = isSelected && focused ? .selection : nil
         if role != nil {
-            grid.fill(Rect(row: row, column: inner.column, rows: 1, columns: inner.columns), Cell(" ", Style(.selection)))
+            grid.fill(
+                Rect(row: row, column: inner.column, rows: 1, columns: inner.columns), Cell(" ", Style(.selection)))
         }
         if isSelected {
             _ = grid.write(state.glyphs.pointer, row: row, column: inner.column, style: Style(role ?? .focus))
@@ -98,49 +99,76 @@ private func drawNoSessions(_ state: State, _ inner: Rect, _ grid: inout Grid) {
     }
 }
 
-/// The columns of the list of sessions that fit.
+/// The columns of the list of sessions, as many as fit.
 private struct SessionColumns {
-    /// Width of each, 0: left out. State, name, when, epochs, accuracy, time.
-    let widths: [Int]
-    let titles = ["state", "name", "when", "epochs", "accuracy", "time"]
-    private static let rightAligned = [false, false, true, true, true, true]
+    private enum Column: Int, CaseIterable {
+        case state, name, dataset, when, epochs, loss, accuracy, speed, time
+
+        /// Title, width and whether it is aligned at the right; the name takes what is left.
+        var look: (title: String, width: Int, isRight: Bool) {
+            switch self {
+            case .state: ("state", 13, false)
+            case .name: ("name", 14, false)
+            case .dataset: ("data set", 14, false)
+            case .when: ("when", 11, true)
+            case .epochs: ("epochs", 8, true)
+            case .loss: ("train loss", 11, true)
+            case .accuracy: ("accuracy", 13, true)
+            case .speed: ("examples/s", 11, true)
+            case .time: ("time", 9, true)
+            }
+        }
+        /// What is shown first when there is little room.
+        static let byWorth: [Column] = [.state, .name, .accuracy, .epochs, .when, .time, .dataset, .loss, .speed]
+    }
+    /// Columns in their order, with their widths.
+    private let columns: [(column: Column, width: Int)]
 
     init(width: Int) {
-        var widths = [13, 0, 10, 7, 12, 8]
-        // The name needs room; the time, then the date, give way.
-        for victim in [5, 2] where width - widths.reduce(0, +) - 8 < 14 { widths[victim] = 0 }
-        let gaps = widths.filter { $0 > 0 }.count
-        widths[1] = max(8, width - 3 - widths.reduce(0, +) - gaps)
-        self.widths = widths
+        var shown: Set<Column> = []
+        var used = 2
+        for column in Column.byWorth {
+            guard used + column.look.width + 1 <= width else { break }
+            used += column.look.width + 1
+            shown.insert(column)
+        }
+        columns = Column.allCases.filter(shown.contains).map { column in
+            (column, column.look.width + (column == .name ? width - used : 0))
+        }
     }
+
+    var titles: [String] { columns.map { $0.column.look.title } }
 
     func write(_ cells: [String], row: Int, column: Int, role: Role, _ grid: inout Grid, _ glyphs: GlyphSet) {
         var at = column + 2
-        for (index, width) in widths.enumerated() where width > 0 {
-            let text = truncated(cells[index], to: width, glyphs: glyphs)
-            let indent = SessionColumns.rightAligned[index] ? width - displayWidth(text) : 0
+        for (cell, (column, width)) in zip(cells, columns) {
+            let text = truncated(cell, to: width, glyphs: glyphs)
+            let indent = column.look.isRight ? width - displayWidth(text) : 0
             _ = grid.write(text, row: row, column: at + indent, style: Style(role), maxColumns: width - indent)
             at += width + 1
         }
     }
 
     func texts(of session: SessionSummary, _ state: State) -> [String] {
-        var epochs = ""
-        if let head = session.head {
-            let perEpoch = max(1, head.stepsPerEpoch)
-            epochs = "\(min(head.epochs, session.step / perEpoch))/\(head.epochs)"
-        }
-        return [
-            "\(session.status.sign(state.glyphs)) \(session.status.word)", session.name,
-            ago(session.createdAt, now: state.now), epochs, accuracyText(session),
-            session.seconds > 0 ? Format.duration(session.seconds) : "",
-        ]
+        columns.map { text(of: session, $0.column, state) }
     }
 
-    private func accuracyText(_ session: SessionSummary) -> String {
-        if let test = session.metrics["test/accuracy"] { return Format.percent(test) + " test" }
-        if let validation = session.metrics["validation/accuracy"] { return Format.percent(validation) + "  val" }
-        return ""
+    private func text(of session: SessionSummary, _ column: Column, _ state: State) -> String {
+        switch column {
+        case .state: return "\(session.status.sign(state.glyphs)) \(session.status.word)"
+        case .name: return session.name
+        case .dataset: return session.head?.dataset ?? ""
+        case .when: return ago(session.createdAt, now: state.now)
+        case .epochs:
+            guard let head = session.head else { return "" }
+            return "\(min(head.epochs, session.step / max(1, head.stepsPerEpoch)))/\(head.epochs)"
+        case .loss: return session.metrics["train/loss"].map { Format.number($0) } ?? ""
+        case .accuracy:
+            if let test = session.metrics["test/accuracy"] { return Format.percent(test) + " test" }
+            return session.metrics["validation/accuracy"].map { Format.percent($0) + "  val" } ?? ""
+        case .speed: return session.metrics["images_per_s"].map { Format.rate($0) } ?? ""
+        case .time: return session.seconds > 0 ? Format.duration(session.seconds) : ""
+        }
     }
 }
 
@@ -156,7 +184,8 @@ private func drawPresets(_ state: State, _ layout: RunsLayout, _ grid: inout Gri
         let isSelected = index == state.runs.selectedPreset
         let isMarked = isSelected && focused
         if isMarked {
-            grid.fill(Rect(row: row, column: inner.column, rows: 1, columns: inner.columns), Cell(" ", Style(.selection)))
+            grid.fill(
+                Rect(row: row, column: inner.column, rows: 1, columns: inner.columns), Cell(" ", Style(.selection)))
         }
         if isSelected {
             let style = Style(isMarked ? .selection : .focus)
@@ -203,7 +232,8 @@ private func drawPreset(_ preset: PresetRow, _ inner: Rect, _ state: State, _ gr
         row += 1
     }
     row += inner.rows > 10 ? 1 : 0
-    for line in preset.detail.split(separator: "\n", omittingEmptySubsequences: false) where row < inner.row + inner.rows {
+    for line in preset.detail.split(separator: "\n", omittingEmptySubsequences: false)
+    where row < inner.row + inner.rows {
         let isComment = line.drop { $0 == " " }.first == "#"
         let part = [Part(String(line), isComment ? .border : .dim)]
         grid.write(part, row: row, column: inner.column + 1, columns: inner.columns - 2, glyphs: state.glyphs)
@@ -247,7 +277,9 @@ private func drawSession(
     guard let run else { return }
     if rest.rows >= 12 {
         let chart = Rect(row: rest.row, column: rest.column, rows: min(rest.rows / 2, 20), columns: rest.columns)
-        let below = Rect(row: chart.row + chart.rows, column: chart.column, rows: min(rest.rows - chart.rows, 20), columns: chart.columns)
+        let below = Rect(
+            row: chart.row + chart.rows, column: chart.column, rows: min(rest.rows - chart.rows, 20),
+            columns: chart.columns)
         drawChart(.loss, of: run, axis: .epochs, logarithmic: false, in: chart, state.glyphs, &grid)
         drawChart(.accuracy, of: run, axis: .epochs, logarithmic: false, in: below, state.glyphs, &grid)
     } else if rest.rows >= 6 {

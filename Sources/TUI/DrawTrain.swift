@@ -89,7 +89,8 @@ private func drawHeader(_ train: TrainState, _ state: State, _ grid: inout Grid)
     if case .finished = run.phase {
         right.append(Part(" in all", .dim))
     } else if train.isLive, let remaining = run.progress?.remainingSeconds {
-        right += [Part(", ", .dim), Part(Format.duration(remaining)), Part(" left", .dim)]
+        right += [Part(state.columns >= 100 ? " gone, " : ", ", .dim), Part(Format.duration(remaining))]
+        right.append(Part(" left", .dim))
     } else {
         right.append(Part(" so far", .dim))
     }
@@ -159,6 +160,14 @@ private func drawSide(_ train: TrainState, _ rect: Rect, _ state: State, _ grid:
         grid.box(pane, title: "Network", style: Style(.border), glyphs: state.glyphs)
         drawNetwork(run, textRect(pane), state, &grid)
     }
+    // The table of epochs takes what the events leave.
+    let left = rect.row + rect.rows - row
+    let epochs = epochLines(run)
+    let events = min(max(run.marks.count + 4, 5), max(5, left / 2))
+    if left - events >= 6, epochs.count > 1, let pane = pane("Epochs", rows: min(epochs.count + 2, left - events)) {
+        grid.box(pane, title: "Epochs", style: Style(.border), glyphs: state.glyphs)
+        drawEpochs(epochs, textRect(pane), state, &grid)
+    }
     if let pane = pane("Events", rows: rect.rows) {
         grid.box(pane, title: "Events", style: Style(.border), glyphs: state.glyphs)
         drawEvents(run, textRect(pane), state, &grid)
@@ -206,7 +215,9 @@ private func drawSpeed(
     let speeds = run.curves["images_per_s"]
     let newest = run.finished?.imagesPerSecond ?? speeds?.last
     let number = newest.map { Format.count(Int($0.isFinite ? $0 : 0)) } ?? "-"
-    grid.writePair("examples/s", [Part(number, .text, bold: true)], row: rect.row, in: rect, glyphs: state.glyphs)
+    var unit = "examples/s"
+    if case .image = run.head?.inputShape { unit = "images/s" }
+    grid.writePair(unit, [Part(number, .text, bold: true)], row: rect.row, in: rect, glyphs: state.glyphs)
     if let speeds, rect.rows > 1 {
         drawSparkline("", speeds.values, row: rect.row + 1, in: rect, state.glyphs, &grid)
     }
@@ -240,7 +251,44 @@ private func drawNetwork(_ run: RunState, _ rect: Rect, _ state: State, _ grid: 
         grid.write([Part(layer)], row: row, column: rect.column, columns: rect.columns, glyphs: state.glyphs)
     }
     let total = [Part("\(Format.count(head.parameters)) parameters\(state.glyphs.dot)batch \(head.batch)", .dim)]
-    grid.write(total, row: rect.row + 1 + head.layers.count, column: rect.column, columns: rect.columns, glyphs: state.glyphs)
+    grid.write(
+        total, row: rect.row + 1 + head.layers.count, column: rect.column, columns: rect.columns, glyphs: state.glyphs)
+}
+
+/// A heading and a row for each epoch that was measured: number, train loss, watched loss, watched accuracy.
+private func epochLines(_ run: RunState) -> [[Part]] {
+    let watched = (run.head?.watchedSplit ?? .validation).rawValue
+    guard let accuracy = run.curves["\(watched)/accuracy"], let loss = run.curves["\(watched)/loss"] else { return [] }
+    let train = run.curves["train/loss"] ?? Curve()
+    let best = bestPoint(accuracy)?.step
+    let perEpoch = max(1, run.head?.stepsPerEpoch ?? 1)
+    var lines = [["", "train loss", "\(watched.prefix(3)) loss", "accuracy"].map { Part($0, .dim) }]
+    var at = 0
+    for (index, step) in accuracy.steps.enumerated() {
+        while at + 1 < train.count, train.steps[at + 1] <= step { at += 1 }
+        lines.append([
+            Part("\((step + perEpoch - 1) / perEpoch)", .dim),
+            Part(at < train.count ? Format.number(train.values[at]) : ""),
+            Part(index < loss.count ? Format.number(loss.values[index]) : ""),
+            Part(Format.percent(accuracy.values[index]), step == best ? .good : .text, bold: step == best),
+        ])
+    }
+    return lines
+}
+
+/// The heading and the newest epochs.
+private func drawEpochs(_ lines: [[Part]], _ rect: Rect, _ state: State, _ grid: inout Grid) {
+    guard let heading = lines.first else { return }
+    let shown = [heading] + lines.dropFirst().suffix(rect.rows - 1)
+    let first = 3
+    let width = (rect.columns - first) / 3
+    for (index, line) in shown.enumerated() {
+        var end = rect.column + first
+        for part in line {
+            grid.writeRight([part], row: rect.row + index, end: end, columns: width, glyphs: state.glyphs)
+            end += width
+        }
+    }
 }
 
 private func drawEvents(_ run: RunState, _ rect: Rect, _ state: State, _ grid: inout Grid) {

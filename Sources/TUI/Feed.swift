@@ -60,8 +60,15 @@ final class Feed: Sendable {
     }
 
     private func follow() {
+        var log: String?
+        // The engine keeps the file that it writes to; only its name goes.
+        defer { if let log { unlink(log) } }
         do {
-            if case .engine(let arguments) = origin, try !start(arguments) { return }
+            if case .engine(let arguments) = origin {
+                let file = try Feed.makeLog()
+                log = file
+                if try !start(arguments, log: file) { return }
+            }
             let reader = try SessionReader(path: path)
             tell(.opened(name: reader.info.name))
             var place = Place()
@@ -70,7 +77,13 @@ final class Feed: Sendable {
                 // Connect first, read then: nothing can happen between the two unseen.
                 guard let client = LinkClient.connect(sessionPath: path) else {
                     try passOn(from: reader, &place)
-                    if let status = place.ending(isLive: LinkClient.isLive(sessionPath: path)) { return tell(.ended(status)) }
+                    if let status = place.ending(isLive: LinkClient.isLive(sessionPath: path)) {
+                        tell(.ended(status))
+                        if status == .interrupted, let reason = log.flatMap(Feed.reason), !isClosed {
+                            mailbox.post(.noticed(Notice(text: reason, role: .bad)))
+                        }
+                        return
+                    }
                     Thread.sleep(forTimeInterval: 0.1)
                     continue
                 }
@@ -152,9 +165,7 @@ final class Feed: Sendable {
     }
 
     /// Starts an engine and waits until its session is there. False: it failed or was closed, and has been told.
-    private func start(_ arguments: [String]) throws -> Bool {
-        let log = FileManager.default.temporaryDirectory
-            .appendingPathComponent("workbench-engine-\(ProcessInfo.processInfo.processIdentifier)-\(opening).log").path
+    private func start(_ arguments: [String], log: String) throws -> Bool {
         // An engine that has just stopped may still hold the session for a moment.
         var patience = 50
         while LinkClient.isLive(sessionPath: path), patience > 0, !isClosed {
@@ -163,13 +174,12 @@ final class Feed: Sendable {
         }
         if patience == 0 { return true }
         let engine = try EngineLauncher.launch(arguments: arguments, logPath: log)
-        defer { unlink(log) }
         while !isClosed {
             if LinkClient.isLive(sessionPath: path) { return true }
             if let status = EngineLauncher.exitStatus(of: engine) {
                 // A very short run may be over before anybody looked.
                 if status == 0, FileManager.default.fileExists(atPath: path) { return true }
-                tell(.failed(Feed.reason(inLog: log) ?? "the engine ended with status \(status) and said nothing"))
+                tell(.failed(Feed.reason(log) ?? "the engine ended with status \(status) and said nothing"))
                 return false
             }
             Thread.sleep(forTimeInterval: 0.05)
@@ -177,8 +187,18 @@ final class Feed: Sendable {
         return false
     }
 
+    /// A new empty file for what an engine says before its session is there, and when it dies.
+    private static func makeLog() throws -> String {
+        let folder = FileManager.default.temporaryDirectory
+        var name = Array(folder.appendingPathComponent("workbench-engine-XXXXXX").path.utf8CString)
+        let file = mkstemp(&name)
+        guard file >= 0 else { throw ScreenError.noLog(folder: folder.path, reason: String(cString: strerror(errno))) }
+        Glibc.close(file)
+        return String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
     /// The log's last lines.
-    private static func reason(inLog path: String) -> String? {
+    private static func reason(_ path: String) -> String? {
         guard let bytes = FileManager.default.contents(atPath: path) else { return nil }
         let lines = String(decoding: bytes.suffix(4096), as: UTF8.self).split(separator: "\n")
         return lines.isEmpty ? nil : lines.suffix(6).joined(separator: " ")

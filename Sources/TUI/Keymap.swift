@@ -54,13 +54,17 @@ struct Binding: Sendable {
 /// The table and what is asked of it.
 enum Keymap {
     static let bindings: [Binding] = [
-        Binding(context: .sessions, keys: [.enter], action: .open, hint: "open",
+        Binding(
+            context: .sessions, keys: [.enter], action: .open, hint: "open",
             help: "Open the session: attach when it is live, else show how it ended"),
-        Binding(context: .sessions, keys: [.character("r")], action: .resume, hint: "resume",
+        Binding(
+            context: .sessions, keys: [.character("r")], action: .resume, hint: "resume",
             help: "Resume an interrupted or stopped session from its last checkpoint"),
-        Binding(context: .sessions, keys: [.character("D")], action: .trash, hint: "trash",
+        Binding(
+            context: .sessions, keys: [.character("D")], action: .trash, hint: "trash",
             help: "Move the session to the trash, after a question"),
-        Binding(context: .presets, keys: [.enter], action: .train, hint: "train",
+        Binding(
+            context: .presets, keys: [.enter], action: .train, hint: "train",
             help: "Train the preset in an engine of its own and watch it"),
         Binding(context: .runs, keys: [.up, .character("k")], action: .up, help: "One row up"),
         Binding(context: .runs, keys: [.down, .character("j")], action: .down, help: "One row down"),
@@ -70,39 +74,50 @@ enum Keymap {
         Binding(context: .runs, keys: [.character("G"), .end], action: .last, help: "To the last row"),
         Binding(context: .runs, keys: [.tab], action: .nextPane, hint: "pane", help: "Focus on the next pane"),
         Binding(context: .runs, keys: [.backTab], action: .previousPane, help: "Focus on the pane before"),
-        Binding(context: .runs, keys: [.character("/")], action: .filter, hint: "filter",
+        Binding(
+            context: .runs, keys: [.character("/")], action: .filter, hint: "filter",
             help: "Show only sessions and presets with this text in the name, state or data set; Esc clears"),
         Binding(context: .runs, keys: [.character("u")], action: .undo, help: "Bring the last trashed session back"),
 
-        Binding(context: .live, keys: [.character("p")], action: .pause, hint: "pause",
+        Binding(
+            context: .live, keys: [.character("p")], action: .pause, hint: "pause",
             help: "Pause the run; again: continue"),
-        Binding(context: .live, keys: [.character("L")], action: .learningRate, hint: "rate",
+        Binding(
+            context: .live, keys: [.character("L")], action: .learningRate, hint: "rate",
             help: "Type another learning rate; it holds from the next step on"),
-        Binding(context: .live, keys: [.character("S")], action: .stop, hint: "stop",
+        Binding(
+            context: .live, keys: [.character("S")], action: .stop, hint: "stop",
             help: "Stop and keep: store a checkpoint and finish, after a question"),
-        Binding(context: .replay, keys: [.character(" ")], action: .play, hint: "replay",
+        Binding(
+            context: .replay, keys: [.character(" ")], action: .play, hint: "replay",
             help: "Play the run again; again: hold it"),
-        Binding(context: .replay, keys: [.character("r")], action: .resume, hint: "resume",
+        Binding(
+            context: .replay, keys: [.character("r")], action: .resume, hint: "resume",
             help: "Resume an interrupted or stopped run from its last checkpoint"),
         Binding(context: .replay, keys: [.left], action: .stepBack, help: "One recorded step back"),
-        Binding(context: .replay, keys: [.right], action: .stepForward, hint: "step",
+        Binding(
+            context: .replay, keys: [.right], action: .stepForward, hint: "step",
             help: "One recorded step forward"),
         Binding(context: .replay, keys: [.pageUp], action: .epochBack, help: "One epoch back"),
         Binding(context: .replay, keys: [.pageDown], action: .epochForward, help: "One epoch forward"),
         Binding(context: .replay, keys: [.character("[")], action: .slower, help: "Play half as fast"),
-        Binding(context: .replay, keys: [.character("]")], action: .faster, hint: "speed",
+        Binding(
+            context: .replay, keys: [.character("]")], action: .faster, hint: "speed",
             help: "Play twice as fast"),
         Binding(context: .replay, keys: [.character("g"), .home], action: .toStart, help: "To the start of the run"),
         Binding(context: .replay, keys: [.character("G"), .end], action: .toEnd, help: "To the end of the run"),
-        Binding(context: .train, keys: [.character("x")], action: .axis, hint: "axis",
+        Binding(
+            context: .train, keys: [.character("x")], action: .axis, hint: "axis",
             help: "Time axis of both charts: epochs, steps, seconds"),
-        Binding(context: .train, keys: [.character("y")], action: .logarithmic, hint: "log",
+        Binding(
+            context: .train, keys: [.character("y")], action: .logarithmic, hint: "log",
             help: "Loss on a logarithmic scale; again: linear"),
 
         Binding(context: .global, keys: [.character("?"), .f1], action: .help, hint: "help", help: "These keys"),
         Binding(context: .global, keys: [.character("1")], action: .showRuns, help: "Screen Runs"),
         Binding(context: .global, keys: [.character("2")], action: .showTrain, help: "Screen Train"),
-        Binding(context: .global, keys: [.character("q")], action: .back, hint: "back",
+        Binding(
+            context: .global, keys: [.character("q")], action: .back, hint: "back",
             help: "Back to Runs, and from there out; live runs go on"),
         Binding(context: .global, keys: [.escape], action: .cancel, help: "Clear the filter, or back to Runs"),
         Binding(context: .global, keys: [.control("C")], action: .leave, help: "Leave at once; live runs go on"),
@@ -115,10 +130,12 @@ enum Keymap {
         Binding(context: .help, keys: [.pageDown, .character(" ")], action: .pageDown, help: "One page down"),
         Binding(context: .help, keys: [.character("g"), .home], action: .first, help: "To the first line"),
         Binding(context: .help, keys: [.character("G"), .end], action: .last, help: "To the last line"),
-        Binding(context: .help, keys: [.escape, .character("q"), .character("?"), .f1], action: .close,
+        Binding(
+            context: .help, keys: [.escape, .character("q"), .character("?"), .f1], action: .close,
             hint: "close", help: "Close the help"),
         Binding(context: .question, keys: [.character("y")], action: .yes, hint: "yes", help: "Do it"),
-        Binding(context: .question, keys: [.character("n"), .escape, .character("q")], action: .no, hint: "no",
+        Binding(
+            context: .question, keys: [.character("n"), .escape, .character("q")], action: .no, hint: "no",
             help: "Do not"),
         Binding(context: .prompt, keys: [.enter], action: .accept, hint: "done", help: "Take the text"),
         Binding(context: .prompt, keys: [.escape], action: .cancel, hint: "cancel", help: "Drop the text"),

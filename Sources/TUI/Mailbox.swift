@@ -9,8 +9,12 @@ final class Mailbox: Sendable {
     /// Adds a message; events of one session join those that still wait, so that a busy engine fills one message.
     func post(_ message: Message) {
         messages.withLock { waiting in
-            if case .feed(let opening, .events(let new)) = message, case .feed(opening, .events(let old)) = waiting.last {
-                waiting[waiting.count - 1] = .feed(opening: opening, .events(old + new))
+            if case .feed(let opening, .events(let new)) = message, case .feed(opening, .events(var old)) = waiting.last
+            {
+                // Out of the queue first, so that the events are appended in place.
+                waiting.removeLast()
+                old += new
+                waiting.append(.feed(opening: opening, .events(old)))
             } else {
                 waiting.append(message)
             }

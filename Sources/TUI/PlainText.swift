@@ -25,7 +25,10 @@ struct PlainText {
 
     private func list() throws {
         let sessions = try folder.list()
-        say(sessions.isEmpty ? "No session in \(folder.path)." : "\(counted(sessions.count, "session", "sessions")) in \(folder.path):")
+        say(
+            sessions.isEmpty
+                ? "No session in \(folder.path)."
+                : "\(counted(sessions.count, "session", "sessions")) in \(folder.path):")
         for session in sessions { say(PlainText.line(of: session, now: Date())) }
         say("Presets, trained by workbench train NAME:")
         for preset in options.presets { say("\(preset.name): \(preset.summary)") }
@@ -82,7 +85,8 @@ struct EventReader {
         switch event {
         case .started(let started):
             head = started
-            return "Started \(started.name) on \(started.dataset), \(started.epochs) epochs of \(started.stepsPerEpoch) steps, "
+            return
+                "Started \(started.name) on \(started.dataset), \(started.epochs) epochs of \(started.stepsPerEpoch) steps, "
                 + "network \(started.layers.joined(separator: ", ")), \(Format.count(started.parameters)) parameters"
         case .stepped(let stepped):
             guard stepped.step - lastStep >= max(1, (head?.totalSteps ?? 0) / 50) else { return nil }

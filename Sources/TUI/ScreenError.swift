@@ -14,6 +14,8 @@ public enum ScreenError: Error, Equatable, CustomStringConvertible {
     case terminalFailed
     /// There is no theme of this name.
     case unknownTheme(String)
+    /// There is no room for an engine's messages.
+    case noLog(folder: String, reason: String)
 
     public var description: String {
         switch self {
@@ -24,6 +26,8 @@ public enum ScreenError: Error, Equatable, CustomStringConvertible {
             "TERM names a terminal that this machine has no description of: set TERM=xterm-256color, or use --plain"
         case .dumbTerminal: "this terminal (TERM) cannot place its cursor: use --plain"
         case .terminalFailed: "the terminal could not be set up: use --plain"
+        case .noLog(let folder, let reason):
+            "no file can be made in \(folder) for the engine's messages (\(reason)): make room there, or set TMPDIR"
         case .unknownTheme(let name):
             "there is no theme \"\(name)\": choose one of \(Theme.allCases.map(\.rawValue).joined(separator: ", "))"
         }

@@ -83,7 +83,8 @@ struct Terminal {
         case WB_INPUT_KEY: return .key(Terminal.key(Int(input.code)))
         case WB_INPUT_MOUSE:
             let (row, column) = (Int(input.row), Int(input.column))
-            return input.code == 1 ? .click(row: row, column: column) : .wheel(up: input.code == 4, row: row, column: column)
+            return input.code == 1
+                ? .click(row: row, column: column) : .wheel(up: input.code == 4, row: row, column: column)
         case WB_INPUT_PASTED: return .pasted(Unicode.Scalar(input.code) ?? "?")
         case WB_INPUT_PASTE_END: return .pasteEnded
         case WB_INPUT_RESIZED:

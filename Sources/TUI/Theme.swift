@@ -82,7 +82,8 @@ enum Theme: String, CaseIterable, Sendable {
         case .border: (239, nil, nil)
         case .focus: (75, nil, 6)
         case .key: (215, nil, 3)
-        case .series(let index): ([75, 215, 114, 176, 80, 222][index % seriesCount], nil, [4, 3, 2, 5, 6, 7][index % seriesCount])
+        case .series(let index):
+            ([75, 215, 114, 176, 80, 222][index % seriesCount], nil, [4, 3, 2, 5, 6, 7][index % seriesCount])
         case .good: (114, nil, 2)
         case .warning: (221, nil, 3)
         case .bad: (203, nil, 1)
@@ -100,7 +101,8 @@ enum Theme: String, CaseIterable, Sendable {
         case .border: (249, nil, nil)
         case .focus: (26, nil, 4)
         case .key: (130, nil, 5)
-        case .series(let index): ([26, 166, 28, 127, 30, 94][index % seriesCount], nil, [4, 1, 2, 5, 6, 0][index % seriesCount])
+        case .series(let index):
+            ([26, 166, 28, 127, 30, 94][index % seriesCount], nil, [4, 1, 2, 5, 6, 0][index % seriesCount])
         case .good: (28, nil, 2)
         case .warning: (130, nil, 5)
         case .bad: (160, nil, 1)
@@ -114,7 +116,8 @@ enum Theme: String, CaseIterable, Sendable {
         case .focus: (74, nil, 6)
         case .key: (220, nil, 3)
         // Sky blue, orange, bluish green, reddish purple, yellow, white.
-        case .series(let index): ([74, 214, 36, 175, 227, 255][index % seriesCount], nil, [6, 3, 2, 5, 3, 7][index % seriesCount])
+        case .series(let index):
+            ([74, 214, 36, 175, 227, 255][index % seriesCount], nil, [6, 3, 2, 5, 3, 7][index % seriesCount])
         case .good: (74, nil, 6)
         case .warning: (220, nil, 3)
         case .bad: (208, nil, 5)

@@ -75,7 +75,8 @@ private func resume(_ path: String, _ name: String, _ status: SessionStatus, _ s
 
 private func move(by rows: Int, _ state: inout State) -> [Command] {
     if state.runs.pane == .presets {
-        state.runs.selectedPreset = min(max(0, state.runs.selectedPreset + rows), max(0, state.runs.shownPresets.count - 1))
+        state.runs.selectedPreset = min(
+            max(0, state.runs.selectedPreset + rows), max(0, state.runs.shownPresets.count - 1))
         return []
     }
     let shown = state.runs.shownSessions

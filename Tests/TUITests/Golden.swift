@@ -24,9 +24,11 @@ func expectGolden(_ text: String, _ file: URL, sourceLocation: SourceLocation = 
     }
     let kept = String(decoding: data, as: UTF8.self)
     guard kept != text else { return }
-    let pairs = zip(kept.split(separator: "\n", omittingEmptySubsequences: false),
+    let pairs = zip(
+        kept.split(separator: "\n", omittingEmptySubsequences: false),
         text.split(separator: "\n", omittingEmptySubsequences: false))
     let first = pairs.enumerated().first { $0.element.0 != $0.element.1 }
-    let place = first.map { "line \($0.offset + 1)\nkept: \($0.element.0)\nnow:  \($0.element.1)" } ?? "another number of lines"
+    let place =
+        first.map { "line \($0.offset + 1)\nkept: \($0.element.0)\nnow:  \($0.element.1)" } ?? "another number of lines"
     Issue.record("\(file.lastPathComponent) differs in \(place)", sourceLocation: sourceLocation)
 }

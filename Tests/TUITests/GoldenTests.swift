@@ -93,7 +93,8 @@ struct GoldenTests {
         state.press(.tab, .enter)
         state.feed(
             .opened(name: hostile),
-            .events([.started(head), .warned(RunEvent.Warned(step: 0, message: hostile))]), .ended(.unreadable(hostile)))
+            .events([.started(head), .warned(RunEvent.Warned(step: 0, message: hostile))]), .ended(.unreadable(hostile))
+        )
         texts.append(screen(state).text())
         state.take(.noticed(Notice(text: hostile)))
         texts.append(screen(state).text())

@@ -42,7 +42,8 @@ enum Sample {
             let seconds = Double(step) * 0.031
             let epoch = (step - 1) / head.stepsPerEpoch + 1
             let loss = 2.2 * exp(-progress * 1.1) + 0.06 + 0.25 * exp(-progress * 0.7) * noise(step)
-            let accuracy = min(1, max(0, 1 - 0.88 * exp(-progress * 1.2) + 0.04 * exp(-progress * 0.2) * noise(step + 7777)))
+            let accuracy = min(
+                1, max(0, 1 - 0.88 * exp(-progress * 1.2) + 0.04 * exp(-progress * 0.2) * noise(step + 7777)))
             events.append(
                 .stepped(
                     RunEvent.Stepped(

@@ -10,7 +10,8 @@ import Foundation
 let samplePresets = [
     PresetRow(
         name: "digits-cnn", summary: "Convolutional network on 8x8 handwritten digits",
-        detail: "# Handwritten digits, 8x8\nname: digits-cnn\ndata: {dataset: digits, validation_fraction: 0.1}\nnetwork:\n  "
+        detail:
+            "# Handwritten digits, 8x8\nname: digits-cnn\ndata: {dataset: digits, validation_fraction: 0.1}\nnetwork:\n  "
             + "- conv: {filters: 16, kernel: 3, activation: relu}\n  - max_pool: {size: 2}\n  - flatten\n  - dense: {units: "
             + "classes}\ntraining: {epochs: 10, batch: 32}\n"),
     PresetRow(name: "mnist-cnn", summary: "Convolutional network on MNIST", detail: "name: mnist-cnn\n"),
@@ -32,10 +33,13 @@ private func summary(
 }
 
 let sampleSessions = [
-    summary(5, "digits-cnn", .live, hours: 0.001, steps: 130, metrics: ["validation/accuracy": 0.9651, "train/loss": 0.14]),
+    summary(
+        5, "digits-cnn", .live, hours: 0.001, steps: 130, metrics: ["validation/accuracy": 0.9651, "train/loss": 0.14]),
     summary(
         4, "digits-cnn", .finished(.completed), hours: 0.8, steps: 410,
-        metrics: ["train/loss": 0.0612, "validation/accuracy": 0.9914, "validation/loss": 0.0901, "test/accuracy": 0.9778]),
+        metrics: [
+            "train/loss": 0.0612, "validation/accuracy": 0.9914, "validation/loss": 0.0901, "test/accuracy": 0.9778,
+        ]),
     summary(3, "iris-mlp", .interrupted, hours: 5, steps: 222, metrics: ["validation/accuracy": 0.9333]),
     summary(2, "shapes-cnn", .finished(.stopped), hours: 26, steps: 90, metrics: ["validation/accuracy": 0.4127]),
     summary(1, "spirals-mlp", .finished(.diverged), hours: 70, steps: 12, metrics: [:]),

@@ -130,9 +130,10 @@ struct RunsUpdateTests {
         #expect(state.isLeaving)
         other.press(.character("?"), .control("C"))
         #expect(other.isLeaving)
-        #expect(WorkbenchScreen.farewell(other) == [
-            "digits-cnn-2026-11-24-081705.session goes on; see it again with: workbench attach digits-cnn-2026-11-24-081705.session"
-        ])
+        #expect(
+            WorkbenchScreen.farewell(other) == [
+                "digits-cnn-2026-11-24-081705.session goes on; see it again with: workbench attach digits-cnn-2026-11-24-081705.session"
+            ])
     }
 
     @Test func aPasteIsNeverACommand() {
