@@ -1,0 +1,327 @@
+// The screen Train: how the open run goes.
+
+import Charts
+import Engine
+import Experiments
+
+func drawTrain(_ state: State, _ grid: inout Grid) {
+    guard let train = state.train else { return }
+    let run = train.run
+    drawHeader(train, state, &grid)
+    let body = Rect(row: 3, column: 0, rows: state.rows - 4, columns: state.columns)
+    guard run.head != nil else { return drawNothingYet(train, body, state, &grid) }
+    let side = min(max(27, state.columns * 3 / 10), 56)
+    let left = state.columns - side
+    let upper = (body.rows + 1) / 2
+    let charts = (
+        Rect(row: body.row, column: 0, rows: upper, columns: left),
+        Rect(row: body.row + upper, column: 0, rows: body.rows - upper, columns: left)
+    )
+    drawChart(.loss, of: run, axis: train.axis, logarithmic: train.logarithmic, in: charts.0, state.glyphs, &grid)
+    drawChart(.accuracy, of: run, axis: train.axis, logarithmic: false, in: charts.1, state.glyphs, &grid)
+    drawSide(train, Rect(row: body.row, column: left, rows: body.rows, columns: side), state, &grid)
+}
+
+// MARK: state in words
+
+/// The run's state as a sign and a word.
+func phase(_ train: TrainState, _ glyphs: GlyphSet) -> Part {
+    let ascii = glyphs == .ascii
+    switch train.source {
+    case .starting: return Part("\(ascii ? "~" : "◌") starting", .warning, bold: true)
+    case .reading: return Part("\(ascii ? "~" : "◌") reading", .dim, bold: true)
+    case .failed: return Part("\(ascii ? "x" : "×") failed", .bad, bold: true)
+    case .live:
+        switch (train.whole.phase, train.asked) {
+        case (.paused, .continue): return Part("\(ascii ? "\"" : "‖") continuing", .warning, bold: true)
+        case (.paused, _): return Part("\(ascii ? "\"" : "‖") paused", .warning, bold: true)
+        case (_, .pause): return Part("\(SessionStatus.live.sign(glyphs)) pausing", .warning, bold: true)
+        default: return Part("\(SessionStatus.live.sign(glyphs)) running", .good, bold: true)
+        }
+    case .ended(let status):
+        if train.replay != nil { return Part("\(ascii ? ">" : "▶") replay", .focus, bold: true) }
+        return Part("\(status.sign(glyphs)) \(status.word)", status.role, bold: true)
+    }
+}
+
+/// The left of the bottom line.
+func trainStatus(_ train: TrainState, _ glyphs: GlyphSet) -> [Part] {
+    switch train.source {
+    case .starting: return [Part("Starting the engine", .dim)]
+    case .reading: return [Part("Reading the session", .dim)]
+    case .failed: return [Part("Not started", .bad)]
+    case .live: return [Part(train.whole.phase == .paused ? "paused" : "live", .dim)]
+    case .ended(let status):
+        if let replay = train.replay {
+            let place = "\(Format.duration(replay.clock)) of \(Format.duration(train.whole.seconds))"
+            let speed = replay.speed < 1 ? Format.number(replay.speed) : String(Int(replay.speed))
+            return [Part("\(place), \(speed)x\(replay.isPlaying ? "" : ", held")", .dim)]
+        }
+        switch status {
+        case .interrupted: return [Part("interrupted: r resumes", .warning)]
+        case .finished(.stopped): return [Part("stopped: r resumes", .dim)]
+        case .finished(.diverged): return [Part("the loss was not finite; the last good checkpoint is kept", .bad)]
+        case .finished(.completed): return [Part("finished in \(Format.duration(train.whole.seconds))", .dim)]
+        case .live, .unreadable: return [Part(status.word, .dim)]
+        }
+    }
+}
+
+// MARK: header
+
+private func drawHeader(_ train: TrainState, _ state: State, _ grid: inout Grid) {
+    let run = train.run
+    var parts = [phase(train, state.glyphs), Part("  \(train.name)", .title, bold: true)]
+    if let head = run.head {
+        let dot = state.glyphs.dot
+        let classes = counted(head.classes.count, "class", "classes")
+        parts.append(Part("  \(head.dataset) \(head.inputShape)\(dot)\(classes)"))
+        parts.append(Part("\(dot)\(Format.count(head.parameters)) parameters"))
+        parts.append(Part("\(dot)\(head.layers.joined(separator: state.glyphs.arrow))", .dim))
+    }
+    grid.write(parts, row: 1, column: 1, columns: state.columns - 2, glyphs: state.glyphs)
+    guard let head = run.head else { return }
+
+    var left = [Part("epoch ", .dim), Part("\(run.epoch)/\(head.epochs)"), Part("  step ", .dim)]
+    left.append(Part("\(Format.count(run.step))/\(Format.count(head.totalSteps))"))
+    var right = [Part(String(format(percent: run.fractionDone)), .text, bold: true)]
+    right.append(Part("  \(Format.duration(run.seconds))"))
+    if case .finished = run.phase {
+        right.append(Part(" in all", .dim))
+    } else if train.isLive, let remaining = run.progress?.remainingSeconds {
+        right += [Part(state.columns >= 100 ? " gone, " : ", ", .dim), Part(Format.duration(remaining))]
+        right.append(Part(" left", .dim))
+    } else {
+        right.append(Part(" so far", .dim))
+    }
+    let used = grid.write(left, row: 2, column: 1, columns: state.columns - 2, glyphs: state.glyphs)
+    let rightWidth = right.reduce(0) { $0 + displayWidth($1.text) }
+    grid.writeRight(right, row: 2, end: state.columns - 1, columns: state.columns - used - 4, glyphs: state.glyphs)
+    let width = state.columns - used - rightWidth - 6
+    guard width >= 6 else { return }
+    ProgressBar(fraction: run.fractionDone, glyphs: state.glyphs)
+        .draw(into: &grid, in: Rect(row: 2, column: used + 3, rows: 1, columns: width))
+}
+
+/// Whole percent: a bar's number needs no decimals.
+private func format(percent fraction: Double) -> String { "\(Int((fraction * 100).rounded(.down))) %" }
+
+private func drawNothingYet(_ train: TrainState, _ body: Rect, _ state: State, _ grid: inout Grid) {
+    var lines: [(String, Role)] = []
+    switch train.source {
+    case .starting:
+        lines = [("Starting an engine for \(train.name)", .title), ("It loads the data, then the curves begin.", .dim)]
+    case .failed(let failure):
+        lines = [("It could not be started:", .bad)] + wrapped(failure, columns: body.columns - 8).map { ($0, .text) }
+        lines.append(("q goes back to the list.", .dim))
+    case .ended(let status):
+        lines = [("Nothing was recorded before it was \(status.word).", .text)]
+    case .reading, .live: lines = [("Waiting for the first event", .dim)]
+    }
+    let top = body.row + max(0, (body.rows - lines.count) / 3)
+    for (index, line) in lines.enumerated() where top + index < body.row + body.rows {
+        let width = min(displayWidth(line.0), body.columns - 4)
+        let column = max(2, (body.columns - width) / 2)
+        _ = grid.write(line.0, row: top + index, column: column, style: Style(line.1), maxColumns: body.columns - 4)
+    }
+}
+
+// MARK: side
+
+private func drawSide(_ train: TrainState, _ rect: Rect, _ state: State, _ grid: inout Grid) {
+    let run = train.run
+    let now = nowLines(run)
+    let workers = run.progress?.busy ?? []
+    let inner = rect.columns - 2
+    let workerColumns = workers.count > 4 ? max(1, inner / 22) : 1
+    let meterRows = min((workers.count + workerColumns - 1) / workerColumns, max(1, rect.rows / 4))
+    let layers = run.head?.layers ?? []
+    var row = rect.row
+    func pane(_ title: String, rows: Int) -> Rect? {
+        let rows = min(rows, rect.row + rect.rows - row)
+        guard rows >= 3 else { return nil }
+        let pane = Rect(row: row, column: rect.column, rows: rows, columns: rect.columns)
+        row += rows
+        return pane
+    }
+    if let pane = pane("Now", rows: now.count + 2) {
+        grid.box(pane, title: "Now", style: Style(.border), glyphs: state.glyphs)
+        let text = textRect(pane)
+        for (index, line) in now.enumerated() {
+            grid.writePair(line.label, line.value, row: text.row + index, in: text, glyphs: state.glyphs)
+        }
+    }
+    if let pane = pane("Speed", rows: 2 + 2 + meterRows) {
+        grid.box(pane, title: "Speed", style: Style(.border), glyphs: state.glyphs)
+        drawSpeed(run, workers, workerColumns, textRect(pane), state, &grid)
+    }
+    let rest = rect.row + rect.rows - row
+    if rest >= layers.count + 4 + 6, let pane = pane("Network", rows: layers.count + 4) {
+        grid.box(pane, title: "Network", style: Style(.border), glyphs: state.glyphs)
+        drawNetwork(run, textRect(pane), state, &grid)
+    }
+    // The table of epochs takes what the events leave.
+    let left = rect.row + rect.rows - row
+    let epochs = epochLines(run)
+    let events = min(max(run.marks.count + 4, 5), max(5, left / 2))
+    if left - events >= 6, epochs.count > 1, let pane = pane("Epochs", rows: min(epochs.count + 2, left - events)) {
+        grid.box(pane, title: "Epochs", style: Style(.border), glyphs: state.glyphs)
+        drawEpochs(epochs, textRect(pane), state, &grid)
+    }
+    if let pane = pane("Events", rows: rect.rows) {
+        grid.box(pane, title: "Events", style: Style(.border), glyphs: state.glyphs)
+        drawEvents(run, textRect(pane), state, &grid)
+    }
+}
+
+private func textRect(_ pane: Rect) -> Rect {
+    Rect(row: pane.row + 1, column: pane.column + 2, rows: pane.rows - 2, columns: pane.columns - 4)
+}
+
+private func nowLines(_ run: RunState) -> [(label: String, value: [Part])] {
+    func value(_ metric: String, _ format: (Double) -> String, _ role: Role) -> [Part] {
+        run.curves[metric]?.last.map { [Part(format($0), role)] } ?? [Part("-", .dim)]
+    }
+    let watched = run.head?.watchedSplit ?? .validation
+    var lines: [(label: String, value: [Part])] = [
+        ("train loss", value("train/loss", { Format.number($0) }, .series(0))),
+        ("train accuracy", value("train/accuracy", { Format.percent($0) }, .series(0))),
+        ("\(watched.rawValue) loss", value("\(watched.rawValue)/loss", { Format.number($0) }, .series(1))),
+        ("\(watched.rawValue) acc.", value("\(watched.rawValue)/accuracy", { Format.percent($0) }, .series(1))),
+    ]
+    if let curve = run.curves["\(watched.rawValue)/accuracy"], let best = bestPoint(curve) {
+        let epoch = (best.step + (run.head?.stepsPerEpoch ?? 1) - 1) / max(1, run.head?.stepsPerEpoch ?? 1)
+        lines.append(("best, epoch \(epoch)", [Part(Format.percent(best.value), .good)]))
+    }
+    if watched != .test, let test = run.finished?.metrics["test/accuracy"] ?? run.curves["test/accuracy"]?.last {
+        lines.append(("test accuracy", [Part(Format.percent(test), .good, bold: true)]))
+    }
+    lines.append(("rate, \(run.head?.optimizer ?? "")", [Part(run.learningRate.map { Format.number($0) } ?? "-")]))
+    lines.append(("checkpoint", [Part(run.lastCheckpoint.map { "step \(Format.count($0.step))" } ?? "none yet")]))
+    return lines
+}
+
+private func bestPoint(_ curve: Curve) -> (step: Int, value: Double)? {
+    var best: (step: Int, value: Double)?
+    for (step, value) in zip(curve.steps, curve.values) where value.isFinite && value > best?.value ?? -1 {
+        best = (step, value)
+    }
+    return best
+}
+
+private func drawSpeed(
+    _ run: RunState, _ workers: [Double], _ columns: Int, _ rect: Rect, _ state: State, _ grid: inout Grid
+) {
+    let speeds = run.curves["images_per_s"]
+    let newest = run.finished?.imagesPerSecond ?? speeds?.last
+    let number = newest.map { Format.count(Int($0.isFinite ? $0 : 0)) } ?? "-"
+    var unit = "examples/s"
+    if case .image = run.head?.inputShape { unit = "images/s" }
+    grid.writePair(unit, [Part(number, .text, bold: true)], row: rect.row, in: rect, glyphs: state.glyphs)
+    if let speeds, rect.rows > 1 {
+        drawSparkline("", speeds.values, row: rect.row + 1, in: rect, state.glyphs, &grid)
+    }
+    let rows = rect.rows - 2
+    guard rows > 0, !workers.isEmpty else { return }
+    let width = (rect.columns - (columns - 1) * 2) / columns
+    let fits = rows * columns
+    for (index, busy) in workers.prefix(fits).enumerated() {
+        let row = rect.row + 2 + index % rows
+        let column = rect.column + index / rows * (width + 2)
+        if index == fits - 1, workers.count > fits {
+            let text = [Part("and \(workers.count - fits + 1) more", .dim)]
+            grid.write(text, row: row, column: column, columns: width, glyphs: state.glyphs)
+            break
+        }
+        let label = columns > 1 ? "\(index + 1)" : "worker \(index + 1)"
+        let used = grid.write(label + " ", row: row, column: column, style: Style(.dim), maxColumns: width)
+        let percent = "\(Int((min(max(busy, 0), 1) * 100).rounded())) %"
+        grid.writeRight([Part(percent)], row: row, end: column + width, columns: 5, glyphs: state.glyphs)
+        let meter = Rect(row: row, column: column + used, rows: 1, columns: width - used - 6)
+        if meter.columns >= 3 { Meter(fraction: busy, glyphs: state.glyphs).draw(into: &grid, in: meter) }
+    }
+}
+
+private func drawNetwork(_ run: RunState, _ rect: Rect, _ state: State, _ grid: inout Grid) {
+    guard let head = run.head else { return }
+    let input = [Part("input ", .dim), Part("\(head.inputShape)")]
+    grid.write(input, row: rect.row, column: rect.column, columns: rect.columns, glyphs: state.glyphs)
+    for (index, layer) in head.layers.enumerated() {
+        let row = rect.row + 1 + index
+        grid.write([Part(layer)], row: row, column: rect.column, columns: rect.columns, glyphs: state.glyphs)
+    }
+    let total = [Part("\(Format.count(head.parameters)) parameters\(state.glyphs.dot)batch \(head.batch)", .dim)]
+    grid.write(
+        total, row: rect.row + 1 + head.layers.count, column: rect.column, columns: rect.columns, glyphs: state.glyphs)
+}
+
+/// A heading and a row for each epoch that was measured: number, train loss, watched loss, watched accuracy.
+private func epochLines(_ run: RunState) -> [[Part]] {
+    let watched = (run.head?.watchedSplit ?? .validation).rawValue
+    guard let accuracy = run.curves["\(watched)/accuracy"], let loss = run.curves["\(watched)/loss"] else { return [] }
+    let train = run.curves["train/loss"] ?? Curve()
+    let best = bestPoint(accuracy)?.step
+    let perEpoch = max(1, run.head?.stepsPerEpoch ?? 1)
+    var lines = [["", "train loss", "\(watched.prefix(3)) loss", "accuracy"].map { Part($0, .dim) }]
+    var at = 0
+    for (index, step) in accuracy.steps.enumerated() {
+        while at + 1 < train.count, train.steps[at + 1] <= step { at += 1 }
+        lines.append([
+            Part("\((step + perEpoch - 1) / perEpoch)", .dim),
+            Part(at < train.count ? Format.number(train.values[at]) : ""),
+            Part(index < loss.count ? Format.number(loss.values[index]) : ""),
+            Part(Format.percent(accuracy.values[index]), step == best ? .good : .text, bold: step == best),
+        ])
+    }
+    return lines
+}
+
+/// The heading and the newest epochs.
+private func drawEpochs(_ lines: [[Part]], _ rect: Rect, _ state: State, _ grid: inout Grid) {
+    guard let heading = lines.first else { return }
+    let shown = [heading] + lines.dropFirst().suffix(rect.rows - 1)
+    let first = 3
+    let width = (rect.columns - first) / 3
+    for (index, line) in shown.enumerated() {
+        var end = rect.column + first
+        for part in line {
+            grid.writeRight([part], row: rect.row + index, end: end, columns: width, glyphs: state.glyphs)
+            end += width
+        }
+    }
+}
+
+private func drawEvents(_ run: RunState, _ rect: Rect, _ state: State, _ grid: inout Grid) {
+    var lines: [[Part]] = []
+    if let finished = run.finished {
+        lines.append([Part(Format.duration(finished.seconds) + " ", .dim), Part(finishWord(finished.reason))])
+    }
+    for mark in run.marks.reversed() {
+        lines.append([Part(Format.duration(mark.seconds) + " ", .dim), markPart(mark)])
+    }
+    if let head = run.head {
+        lines.append([Part(Format.duration(0) + " ", .dim), Part("started, seed \(head.seed)")])
+    }
+    for (index, line) in lines.prefix(rect.rows).enumerated() {
+        grid.write(line, row: rect.row + index, column: rect.column, columns: rect.columns, glyphs: state.glyphs)
+    }
+}
+
+private func finishWord(_ reason: RunEvent.Finished.Reason) -> String {
+    switch reason {
+    case .completed: "finished"
+    case .stopped: "stopped and kept"
+    case .diverged: "diverged"
+    }
+}
+
+private func markPart(_ mark: Mark) -> Part {
+    switch mark.kind {
+    case .paused: Part("paused")
+    case .continued: Part("continued")
+    case .learningRate(let rate): Part("rate \(Format.number(rate))", .key)
+    case .resumed: Part("resumed at step \(Format.count(mark.step))", .warning)
+    case .warned(let message): Part(message, .warning)
+    case .best: Part("best so far", .good)
+    }
+}

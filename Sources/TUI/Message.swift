@@ -1,0 +1,45 @@
+// What comes in (messages) and what is asked of the world (commands). Between them stands update(_:_:).
+
+import Engine
+import Experiments
+import Foundation
+
+/// Something that happened and that the state must know.
+enum Message: Sendable, Equatable {
+    case input(Input)
+    /// The clock went on: what time it is, and the seconds since the last tick.
+    case tick(now: Date, elapsed: Double)
+    case listed([SessionSummary])
+    case listFailed(String)
+    case previewed(path: String, RunState)
+    case noticed(Notice)
+    /// News of the session that was opened as number `opening`.
+    case feed(opening: Int, FeedNews)
+}
+
+/// News of an open session.
+enum FeedNews: Sendable, Equatable {
+    /// The session's file is there.
+    case opened(name: String)
+    /// More events, in order, without gaps.
+    case events([RunEvent])
+    /// From here on an engine sends them.
+    case live
+    case ended(SessionStatus)
+    case failed(String)
+}
+
+/// Something to do in the world.
+enum Command: Sendable, Equatable {
+    case list
+    case preview(path: String)
+    case trash(path: String)
+    case undoTrash
+    /// Train a preset into a new session and follow that.
+    case train(preset: String, opening: Int)
+    case resume(path: String, opening: Int)
+    case open(path: String, opening: Int)
+    case steer(EngineCommand)
+    case suspend
+    case redraw
+}

@@ -1,0 +1,118 @@
+// PlainText: --plain. Lines of text for screen readers, pipes and terminals that can do nothing else.
+
+import Charts
+import Engine
+import Experiments
+import Foundation
+
+/// Prints the list of sessions, or an open session event by event until it ends.
+struct PlainText {
+    let folder: SessionFolder
+    let options: ScreenOptions
+
+    func run() throws -> Int32 {
+        switch options.target {
+        case .none: try list()
+        case .session(let path), .replay(let path, _, _): try follow(path)
+        }
+        return 0
+    }
+
+    private func say(_ line: String) {
+        print(sanitised(line))
+        fflush(nil)
+    }
+
+    private func list() throws {
+        let sessions = try folder.list()
+        say(
+            sessions.isEmpty
+                ? "No session in \(folder.path)."
+                : "\(counted(sessions.count, "session", "sessions")) in \(folder.path):")
+        for session in sessions { say(PlainText.line(of: session, now: Date())) }
+        say("Presets, trained by workbench train NAME:")
+        for preset in options.presets { say("\(preset.name): \(preset.summary)") }
+    }
+
+    /// One session in a line.
+    static func line(of session: SessionSummary, now: Date) -> String {
+        if case .unreadable(let reason) = session.status { return "\(session.fileName): unreadable, \(reason)" }
+        var facts = ["\(session.fileName): \(session.status.word)", ago(session.createdAt, now: now)]
+        if let head = session.head { facts.append("epoch \(session.epoch) of \(head.epochs)") }
+        for split in [Split.test, .validation] {
+            guard let accuracy = session.metrics["\(split.rawValue)/accuracy"] else { continue }
+            facts.append("\(split.rawValue) accuracy \(Format.percent(accuracy))")
+        }
+        if session.seconds > 0 { facts.append("ran \(Format.duration(session.seconds))") }
+        return facts.joined(separator: ", ")
+    }
+
+    private func follow(_ path: String) throws {
+        let mailbox = Mailbox()
+        let feed = Feed(path: path, opening: 1, origin: .file, mailbox: mailbox)
+        defer { feed.close() }
+        var reader = EventReader()
+        while true {
+            let messages = mailbox.takeAll()
+            for case .feed(_, let news) in messages {
+                switch news {
+                case .opened(let name): say("Session \(name)")
+                case .events(let events): for line in events.compactMap({ reader.line(of: $0) }) { say(line) }
+                case .live: say("Live; Ctrl-C ends the watching, the run goes on.")
+                case .ended(let status):
+                    if status == .interrupted { say("Interrupted; workbench resume \(path) goes on.") }
+                    return
+                case .failed(let reason): throw PlainFailure(description: reason)
+                }
+            }
+            if messages.isEmpty { Thread.sleep(forTimeInterval: 0.1) }
+        }
+    }
+}
+
+/// A session that could not be followed.
+struct PlainFailure: Error, CustomStringConvertible {
+    let description: String
+}
+
+/// Says events in words; of the many steps only about fifty a run.
+struct EventReader {
+    private var head: RunEvent.Started?
+    private var lastStep = 0
+
+    /// The line of an event, nil for one that is not worth a line.
+    mutating func line(of event: RunEvent) -> String? {
+        switch event {
+        case .started(let started):
+            head = started
+            return
+                "Started \(started.name) on \(started.dataset), \(started.epochs) epochs of \(started.stepsPerEpoch) steps, "
+                + "network \(started.layers.joined(separator: ", ")), \(Format.count(started.parameters)) parameters"
+        case .stepped(let stepped):
+            guard stepped.step - lastStep >= max(1, (head?.totalSteps ?? 0) / 50) else { return nil }
+            lastStep = stepped.step
+            return "Step \(stepped.step), epoch \(stepped.epoch), \(Format.duration(stepped.seconds)): train loss "
+                + "\(Format.number(stepped.loss)), train accuracy \(Format.percent(stepped.accuracy))"
+        case .progressed: return nil
+        case .evaluated(let evaluated):
+            return "Epoch \(evaluated.epoch): \(evaluated.split.rawValue) loss \(Format.number(evaluated.loss)), "
+                + "\(evaluated.split.rawValue) accuracy \(Format.percent(evaluated.accuracy))"
+        case .checkpointed(let checkpointed):
+            return "Checkpoint at step \(checkpointed.step)\(checkpointed.best ? ", the best so far" : "")"
+        case .steered(let steered):
+            switch steered.act {
+            case .paused: return "Paused at step \(steered.step)"
+            case .continued: return "Continued at step \(steered.step)"
+            case .learningRate(let rate): return "Learning rate \(Format.number(rate)) from step \(steered.step) on"
+            }
+        case .resumed(let resumed):
+            lastStep = resumed.step
+            return "Resumed from step \(resumed.step)"
+        case .warned(let warned): return "Warning at step \(warned.step): \(warned.message)"
+        case .finished(let finished):
+            let metrics = finished.metrics.sorted { $0.key < $1.key }.map { "\($0.key) \(Format.number($0.value))" }
+            return (["Ended, \(finished.reason.rawValue), after \(Format.duration(finished.seconds))"] + metrics)
+                .joined(separator: ", ")
+        }
+    }
+}

@@ -1,0 +1,100 @@
+// Replay: a moment of a run that has ended, reached by folding its events anew.
+
+import Engine
+
+/// A moment within recorded events. The same fold as live: only the number of events differs.
+struct Replay: Sendable, Equatable {
+    /// Events folded in.
+    private(set) var position = 0
+    private(set) var run = RunState()
+    var isPlaying = false
+    /// Seconds of the run a second of watching.
+    var speed: Double
+    /// The moment, in seconds of running.
+    private(set) var clock = 0.0
+
+    static let speeds: ClosedRange<Double> = 0.25...4096
+
+    /// At the start of `events`, at a speed that shows them in about half a minute.
+    init(of events: [RunEvent]) {
+        let seconds = events.last { $0.moment != nil }?.moment?.seconds ?? 0
+        speed = 1
+        while speed < seconds / 30, speed < Replay.speeds.upperBound { speed *= 2 }
+        move(to: 1, in: events)
+    }
+
+    /// Folds the first `count` events.
+    mutating func move(to count: Int, in events: [RunEvent]) {
+        let target = min(max(count, min(1, events.count)), events.count)
+        if target < position {
+            run = RunState()
+            position = 0
+        }
+        while position < target {
+            run.apply(events[position])
+            position += 1
+        }
+        clock = run.seconds
+    }
+
+    /// Goes on by `elapsed` seconds of watching; holds at the end.
+    mutating func play(_ elapsed: Double, in events: [RunEvent]) {
+        guard isPlaying else { return }
+        let until = clock + elapsed * speed
+        while position < events.count {
+            if let moment = events[position].moment, moment.seconds > until { break }
+            run.apply(events[position])
+            position += 1
+        }
+        clock = until
+        if position == events.count {
+            isPlaying = false
+            clock = run.seconds
+        }
+    }
+
+    /// One recorded step on (`by` 1) or back (-1).
+    mutating func step(by direction: Int, in events: [RunEvent]) {
+        var index = position + (direction > 0 ? 1 : -1)
+        while index > 1, index < events.count, !events[index - 1].isStep { index += direction }
+        move(to: index, in: events)
+    }
+
+    /// To the end of this epoch (`by` 1) or of the one before (-1).
+    mutating func epoch(by direction: Int, in events: [RunEvent]) {
+        let start = run.epoch
+        var index = position + direction
+        if direction > 0 {
+            while index < events.count, (events[index - 1].moment?.epoch ?? start) <= start { index += 1 }
+        } else {
+            while index > 1, (events[index - 1].moment?.epoch ?? start) >= start { index -= 1 }
+        }
+        move(to: index, in: events)
+    }
+
+    /// To the last event that is not past `step`.
+    mutating func seek(step: Int, in events: [RunEvent]) {
+        move(to: events.lastIndex { ($0.moment?.step ?? 0) <= step }.map { $0 + 1 } ?? 1, in: events)
+    }
+}
+
+extension RunEvent {
+    /// When it happened; nil for events that carry no time.
+    var moment: (step: Int, epoch: Int?, seconds: Double)? {
+        switch self {
+        case .started, .warned: nil
+        case .stepped(let event): (event.step, event.epoch, event.seconds)
+        case .progressed(let event): (event.step, event.epoch, event.seconds)
+        case .evaluated(let event): (event.step, event.epoch, event.seconds)
+        case .checkpointed(let event): (event.step, nil, event.seconds)
+        case .steered(let event): (event.step, nil, event.seconds)
+        case .resumed(let event): (event.step, nil, event.seconds)
+        case .finished(let event): (event.step, event.epoch, event.seconds)
+        }
+    }
+
+    var isStep: Bool {
+        if case .stepped = self { return true }
+        return false
+    }
+}

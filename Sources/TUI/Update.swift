@@ -1,0 +1,245 @@
+// update: the only place where the state changes. Pure: the same state and message give the same state and commands.
+
+import Engine
+import Experiments
+import Foundation
+
+/// Takes `message` into `state` and says what is to be done in the world.
+func update(_ state: inout State, _ message: Message) -> [Command] {
+    switch message {
+    case .input(let input): return take(input, &state)
+    case .tick(let now, let elapsed):
+        state.now = now
+        if let events = state.train?.events { state.train?.replay?.play(elapsed, in: events) }
+        return []
+    case .listed(let sessions): return list(sessions, &state)
+    case .listFailed(let failure):
+        state.runs.failure = failure
+        if state.runs.sessions == nil { state.runs.sessions = [] }
+        return []
+    case .previewed(let path, let run):
+        if path == state.runs.selectedPath { state.runs.preview = RunsState.Preview(path: path, run: run) }
+        return []
+    case .noticed(let notice):
+        state.notice = notice
+        return [.list]
+    case .feed(let opening, let news):
+        guard state.train?.opening == opening else { return [] }
+        return take(news, &state)
+    }
+}
+
+private func list(_ sessions: [SessionSummary], _ state: inout State) -> [Command] {
+    let before = state.runs.selectedSession
+    let index = state.runs.selectedIndex ?? 0
+    state.runs.failure = nil
+    state.runs.sessions = sessions
+    if !state.runs.settled {
+        state.runs.settled = true
+        if sessions.isEmpty { state.runs.pane = .presets }
+    }
+    if state.runs.selectedIndex == nil {
+        // The selected one is gone: the row that took its place is next.
+        let shown = state.runs.shownSessions
+        state.runs.selectedPath = shown.isEmpty ? nil : shown[min(index, shown.count - 1)].path
+    }
+    if state.runs.sessions?.isEmpty == true { state.runs.preview = nil }
+    guard let selected = state.runs.selectedSession else { return [] }
+    return selected != before || state.runs.preview?.path != selected.path ? [.preview(path: selected.path)] : []
+}
+
+private func take(_ news: FeedNews, _ state: inout State) -> [Command] {
+    switch news {
+    case .opened(let name):
+        state.train?.name = name
+        if state.train?.source == .starting { state.train?.source = .reading }
+    case .events(let events):
+        for event in events {
+            state.train?.whole.apply(event)
+            if case .steered = event { state.train?.asked = nil }
+        }
+        state.train?.events += events
+    case .live: state.train?.source = .live
+    case .ended(let status):
+        state.train?.source = .ended(status)
+        state.train?.asked = nil
+        state.notice = nil
+        // A question about a run that has ended meanwhile has no object any more.
+        if case .question(.stop) = state.overlay { state.overlay = nil }
+        if case .prompt(let prompt) = state.overlay, prompt.kind == .learningRate { state.overlay = nil }
+        return [.list]
+    case .failed(let failure): state.train?.source = .failed(failure)
+    }
+    return []
+}
+
+private func take(_ input: Input, _ state: inout State) -> [Command] {
+    switch input {
+    case .resized(let rows, let columns):
+        state.rows = rows
+        state.columns = columns
+        return []
+    case .suspend: return [.suspend]
+    case .hangUp:
+        state.isLeaving = true
+        return []
+    case .pasted(let scalar):
+        if case .prompt(let prompt) = state.overlay, scalar.value >= 0x20, scalar.value != 0x7F {
+            return type(scalar, into: prompt, &state)
+        }
+        return []
+    case .pasteEnded: return []
+    case .click(let row, let column): return click(row: row, column: column, &state)
+    case .wheel(let up, _, _): return wheel(up: up, &state)
+    case .key(let key):
+        state.notice = nil
+        if case .prompt(let prompt) = state.overlay, case .character(let scalar) = key {
+            return type(scalar, into: prompt, &state)
+        }
+        guard let action = Keymap.action(for: key, in: state.contexts) else { return [] }
+        return perform(action, &state)
+    }
+}
+
+/// Does what a key asks for.
+func perform(_ action: Action, _ state: inout State) -> [Command] {
+    switch action {
+    case .leave:
+        state.isLeaving = true
+        return []
+    case .suspend: return [.suspend]
+    case .redraw: return [.redraw]
+    default: break
+    }
+    // Behind "the window is too small" nothing may be changed by keys that act on what is not seen.
+    if state.isTooSmall {
+        if action == .back || action == .close || action == .no { state.isLeaving = true }
+        return []
+    }
+    switch state.overlay {
+    case .help(let scroll):
+        scrollHelp(action, from: scroll, &state)
+        return []
+    case .question(let question):
+        state.overlay = nil
+        return action == .yes ? answer(question, &state) : []
+    case .prompt(let prompt): return edit(prompt, action, &state)
+    case nil: break
+    }
+    switch action {
+    case .help: state.overlay = .help(scroll: 0)
+    case .showRuns: return show(.runs, &state)
+    case .showTrain: return show(.train, &state)
+    case .back where state.screen == .runs: state.isLeaving = true
+    case .cancel where state.screen == .runs:
+        state.runs.filter = ""
+        return settleSelection(&state)
+    case .back, .cancel: return backToRuns(&state)
+    default: return state.screen == .runs ? performInRuns(action, &state) : performInTrain(action, &state)
+    }
+    return []
+}
+
+private func show(_ screen: ScreenID, _ state: inout State) -> [Command] {
+    if screen == .train, state.train == nil {
+        state.notice = Notice(text: "No session is open: select one and press Enter", role: .warning)
+        return []
+    }
+    state.screen = screen
+    return screen == .runs ? [.list] : []
+}
+
+private func backToRuns(_ state: inout State) -> [Command] {
+    state.screen = .runs
+    if let train = state.train {
+        state.train?.replay?.isPlaying = false
+        state.runs.selectedPath = train.path
+        state.runs.pane = .sessions
+        state.runs.settled = true
+        if train.isLive || train.source == .starting {
+            state.notice = Notice(text: "\(train.name) goes on", role: .good)
+        }
+    }
+    return [.list]
+}
+
+private func answer(_ question: Question, _ state: inout State) -> [Command] {
+    switch question {
+    case .trash(let path, _):
+        if state.train?.path == path { state.train = nil }
+        return [.trash(path: path)]
+    case .stop:
+        state.notice = Notice(text: "Stopping after this step")
+        return [.steer(.stop)]
+    }
+}
+
+private func scrollHelp(_ action: Action, from scroll: Int, _ state: inout State) {
+    let page = max(1, helpPage(state))
+    let last = max(0, helpLines(state).count - page)
+    let target: Int
+    switch action {
+    case .up: target = scroll - 1
+    case .down: target = scroll + 1
+    case .pageUp: target = scroll - page
+    case .pageDown: target = scroll + page
+    case .first: target = 0
+    case .last: target = last
+    default:
+        state.overlay = nil
+        return
+    }
+    state.overlay = .help(scroll: min(max(0, target), last))
+}
+
+private func type(_ scalar: Unicode.Scalar, into prompt: Prompt, _ state: inout State) -> [Command] {
+    var prompt = prompt
+    guard prompt.text.unicodeScalars.count < 60 else { return [] }
+    prompt.text.unicodeScalars.append(scalar)
+    prompt.complaint = nil
+    return follow(prompt, &state)
+}
+
+private func edit(_ prompt: Prompt, _ action: Action, _ state: inout State) -> [Command] {
+    var prompt = prompt
+    switch action {
+    case .erase:
+        if prompt.text.isEmpty {
+            state.overlay = nil
+            return []
+        }
+        prompt.text.removeLast()
+        prompt.complaint = nil
+        return follow(prompt, &state)
+    case .cancel:
+        state.overlay = nil
+        if prompt.kind == .filter {
+            state.runs.filter = ""
+            return settleSelection(&state)
+        }
+    case .accept:
+        if prompt.kind == .learningRate { return acceptRate(prompt, &state) }
+        state.overlay = nil
+    default: break
+    }
+    return []
+}
+
+private func acceptRate(_ prompt: Prompt, _ state: inout State) -> [Command] {
+    guard let rate = Double(prompt.text.trimmingCharacters(in: .whitespaces)), rate.isFinite, rate > 0 else {
+        var prompt = prompt
+        prompt.complaint = "a number greater than 0, such as 0.0005 or 5e-4"
+        state.overlay = .prompt(prompt)
+        return []
+    }
+    state.overlay = nil
+    return state.train?.isLive == true ? [.steer(.setLearningRate(rate))] : []
+}
+
+/// A filter works while it is typed.
+private func follow(_ prompt: Prompt, _ state: inout State) -> [Command] {
+    state.overlay = .prompt(prompt)
+    guard prompt.kind == .filter else { return [] }
+    state.runs.filter = prompt.text
+    return settleSelection(&state)
+}

@@ -1,0 +1,111 @@
+// Golden screens: Runs and Train in their states, in several sizes and glyph sets.
+
+import Charts
+import Engine
+import Experiments
+import Testing
+
+@testable import TUI
+
+/// A state of a screen and how it is reached.
+struct Scene: Sendable, CustomTestStringConvertible {
+    var name: String
+    var reach: @Sendable (inout State) -> Void
+    var testDescription: String { name }
+
+    static let all: [Scene] = [
+        Scene(name: "runs") { $0.listSessions() },
+        Scene(name: "runs-empty") { $0.take(.listed([])) },
+        Scene(name: "train-running") { $0.attach(steps: 187) },
+        Scene(name: "train-paused") {
+            $0.attach(steps: 187)
+            $0.pauseAttached()
+        },
+        Scene(name: "train-finished") { $0.open(Sample.events(), .finished(.completed)) },
+        Scene(name: "train-interrupted") { $0.open(Sample.events(steps: 222), .interrupted) },
+        Scene(name: "help") {
+            $0.attach(steps: 187)
+            $0.press(.character("?"))
+        },
+    ]
+}
+
+struct GoldenTests {
+    static let sizes = [(80, 24), (120, 40), (200, 60)]
+
+    @Test(arguments: Scene.all)
+    func scene(_ scene: Scene) throws {
+        for (columns, rows) in GoldenTests.sizes {
+            for glyphs in [GlyphSet.braille, .ascii] { try check(scene, columns, rows, glyphs) }
+        }
+        try check(scene, 120, 40, .blocks)
+    }
+
+    private func check(_ scene: Scene, _ columns: Int, _ rows: Int, _ glyphs: GlyphSet) throws {
+        var state = State(columns, rows, glyphs)
+        scene.reach(&state)
+        let text = screen(state).text()
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        #expect(lines.count == rows)
+        #expect(lines.allSatisfy { displayWidth(String($0)) <= columns })
+        if glyphs == .ascii { #expect(text.unicodeScalars.allSatisfy { $0.isASCII }) }
+        try expectGolden(text, golden("\(scene.name)-\(columns)x\(rows)-\(glyphs.rawValue)"))
+    }
+
+    @Test func tooSmall() throws {
+        var state = State(50, 12)
+        state.listSessions()
+        try expectGolden(screen(state).text(), golden("too-small-50x12"))
+    }
+
+    /// No size may trap, and what does not fit is only left out.
+    @Test func everySize() {
+        for scene in Scene.all {
+            var state = State(80, 24)
+            scene.reach(&state)
+            for columns in [1, 2, 10, 59, 60, 61, 79, 81, 99, 100, 101, 160, 500] {
+                for rows in [1, 2, 5, 15, 16, 17, 23, 25, 200] {
+                    state.take(.input(.resized(rows: rows, columns: columns)))
+                    #expect(screen(state).rows == rows)
+                }
+            }
+        }
+    }
+
+    /// Text from outside cannot bring control characters onto the screen.
+    @Test func hostileNames() {
+        let hostile = "\u{1B}[31mred\u{7}\r\n\u{9B}2J\u{202E}abc\u{0}"
+        var head = Sample.head(name: hostile)
+        head.dataset = hostile
+        head.classes = [hostile]
+        head.layers = [hostile, hostile]
+        head.optimizer = hostile
+        var state = State(120, 40)
+        var session = sampleSessions[1]
+        session.name = hostile
+        session.fileName = hostile
+        session.head = head
+        state.runs.presets.append(PresetRow(name: hostile, summary: hostile, detail: hostile))
+        state.take(.listed([session]), .previewed(path: session.path, RunState([.started(head)])))
+        var texts = [screen(state).text()]
+        state.press(.tab, .end)
+        texts.append(screen(state).text())
+        state.press(.tab, .enter)
+        state.feed(
+            .opened(name: hostile),
+            .events([.started(head), .warned(RunEvent.Warned(step: 0, message: hostile))]), .ended(.unreadable(hostile))
+        )
+        texts.append(screen(state).text())
+        state.take(.noticed(Notice(text: hostile)))
+        texts.append(screen(state).text())
+        state.feed(.failed(hostile))
+        texts.append(screen(state).text())
+        for text in texts {
+            let bad = text.unicodeScalars.filter {
+                ($0.value < 0x20 && $0 != "\n") || (0x7F...0x9F).contains($0.value) || $0 == "\u{202E}"
+            }
+            #expect(bad.isEmpty)
+            #expect(text.split(separator: "\n", omittingEmptySubsequences: false).count == 40)
+        }
+    }
+}

@@ -1,0 +1,105 @@
+// States of the screens that the tests draw, each reached through update(_:_:) as at run time.
+
+import Charts
+import Engine
+import Experiments
+import Foundation
+
+@testable import TUI
+
+let samplePresets = [
+    PresetRow(
+        name: "digits-cnn", summary: "Convolutional network on 8x8 handwritten digits",
+        detail:
+            "# Handwritten digits, 8x8\nname: digits-cnn\ndata: {dataset: digits, validation_fraction: 0.1}\nnetwork:\n  "
+            + "- conv: {filters: 16, kernel: 3, activation: relu}\n  - max_pool: {size: 2}\n  - flatten\n  - dense: {units: "
+            + "classes}\ntraining: {epochs: 10, batch: 32}\n"),
+    PresetRow(name: "mnist-cnn", summary: "Convolutional network on MNIST", detail: "name: mnist-cnn\n"),
+    PresetRow(name: "breast-cancer-mlp", summary: "Tumours told apart by 30 measurements", detail: "name: breast\n"),
+    PresetRow(name: "iris-mlp", summary: "Three species of iris", detail: "name: iris-mlp\n"),
+]
+
+private func summary(
+    _ number: Int, _ name: String, _ status: SessionStatus, hours: Double, steps: Int, metrics: [String: Double]
+) -> SessionSummary {
+    var unreadable = false
+    if case .unreadable = status { unreadable = true }
+    let head = unreadable ? nil : Sample.head(name: name)
+    let file = "\(name)-2026-11-24-08170\(number).session"
+    return SessionSummary(
+        path: "/sessions/\(file)", fileName: file, name: unreadable ? file : name, status: status,
+        createdAt: Sample.now.addingTimeInterval(-hours * 3600), head: head, step: steps, epoch: steps / 41 + 1,
+        seconds: Double(steps) * 0.031, metrics: metrics, bytes: 301_056)
+}
+
+let sampleSessions = [
+    summary(
+        5, "digits-cnn", .live, hours: 0.001, steps: 130, metrics: ["validation/accuracy": 0.9651, "train/loss": 0.14]),
+    summary(
+        4, "digits-cnn", .finished(.completed), hours: 0.8, steps: 410,
+        metrics: [
+            "train/loss": 0.0612, "validation/accuracy": 0.9914, "validation/loss": 0.0901, "test/accuracy": 0.9778,
+        ]),
+    summary(3, "iris-mlp", .interrupted, hours: 5, steps: 222, metrics: ["validation/accuracy": 0.9333]),
+    summary(2, "shapes-cnn", .finished(.stopped), hours: 26, steps: 90, metrics: ["validation/accuracy": 0.4127]),
+    summary(1, "spirals-mlp", .finished(.diverged), hours: 70, steps: 12, metrics: [:]),
+    summary(0, "notes", .unreadable("notes.session is not a session file"), hours: 99, steps: 0, metrics: [:]),
+]
+
+extension State {
+    /// A window of `columns` x `rows` before anything was read.
+    init(_ columns: Int, _ rows: Int, _ glyphs: GlyphSet = .braille) {
+        self.init()
+        self.columns = columns
+        self.rows = rows
+        self.glyphs = glyphs
+        folder = "~/sessions"
+        now = Sample.now
+        runs.presets = samplePresets
+    }
+
+    /// Takes messages one after the other; returns the commands of all.
+    @discardableResult
+    mutating func take(_ messages: Message...) -> [Command] { messages.flatMap { update(&self, $0) } }
+
+    /// Presses keys one after the other; returns the commands of all.
+    @discardableResult
+    mutating func press(_ keys: Key...) -> [Command] { keys.flatMap { update(&self, .input(.key($0))) } }
+
+    /// Types a text.
+    mutating func type(_ text: String) {
+        for scalar in text.unicodeScalars { _ = update(&self, .input(.key(Key(scalar: scalar)))) }
+    }
+
+    /// The list with sessions, the second of which (finished) is selected and looked at.
+    mutating func listSessions() {
+        take(.listed(sampleSessions))
+        press(.down)
+        take(.previewed(path: sampleSessions[1].path, RunState(Sample.events())))
+    }
+
+    /// A run of `steps` steps that an engine is at work on.
+    mutating func attach(steps: Int, head: RunEvent.Started = Sample.head()) {
+        take(.listed(sampleSessions))
+        press(.enter)
+        feed(.opened(name: head.name), .events(Sample.events(head, steps: steps)), .live)
+    }
+
+    /// A session that has ended.
+    mutating func open(_ events: [RunEvent], _ status: SessionStatus) {
+        take(.listed(sampleSessions))
+        press(.down, .enter)
+        feed(.opened(name: "digits-cnn"), .events(events), .ended(status))
+    }
+
+    mutating func feed(_ news: FeedNews...) {
+        for item in news { take(.feed(opening: openings, item)) }
+    }
+
+    /// Pauses the attached run: the act comes back from the engine as an event.
+    mutating func pauseAttached() {
+        press(.character("p"))
+        let run = train?.whole ?? RunState()
+        feed(.events([.steered(RunEvent.Steered(step: run.step, seconds: run.seconds, act: .paused))]))
+    }
+}
