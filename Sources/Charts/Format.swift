@@ -36,6 +36,15 @@ public enum Format {
         return number(value)
     }
 
+    /// "950", "12.3k", "5.6M": a speed, with one decimal, so that its width stays calm.
+    public static func rate(_ value: Double) -> String {
+        guard value.isFinite else { return number(value) }
+        for (limit, unit) in [(1e9, "G"), (1e6, "M"), (1e3, "k")] where abs(value) >= limit {
+            return fixed(value / limit, 1) + unit
+        }
+        return fixed(value, value < 10 ? 1 : 0)
+    }
+
     /// "512 B", "1.2 MiB".
     public static func bytes(_ count: Int) -> String {
         var value = Double(count)

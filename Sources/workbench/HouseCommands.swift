@@ -22,12 +22,12 @@ struct SessionsCommand: ParsableCommand {
             let (status, detail) = word(summary.status)
             let epochs = summary.head?.epochs ?? 0
             if json {
-                var fields: [(String, Any)] = [
+                var fields: [(String, Any?)] = [
                     ("session", summary.path), ("name", summary.name), ("status", status), ("detail", detail),
                     ("step", summary.step), ("epoch", summary.epoch), ("epochs", epochs), ("seconds", summary.seconds),
                     ("bytes", summary.bytes),
                 ]
-                fields += summary.metrics.sorted { $0.key < $1.key }.map { ($0.key, $0.value as Any) }
+                fields += summary.metrics.sorted { $0.key < $1.key }.map { ($0.key, $0.value as Any?) }
                 Output.line(Output.json(fields))
             } else {
                 let accuracy =
@@ -82,9 +82,7 @@ struct BenchTrainCommand: ParsableCommand {
         let workers = workerOptions.workers ?? Machine.processors
         let result = try benchmark.run(batch: batch, workers: workers)
         let peak = Machine.measurePeak() * Double(min(workers, Machine.processors))
-        var usage = rusage()
-        getrusage(RUSAGE_SELF, &usage)
-        let rss = usage.ru_maxrss / 1024
+        let rss = HostFacts.peakResidentBytes >> 20
         if json {
             Output.line(
                 Output.json([

@@ -30,7 +30,7 @@ enum Output {
             var rest = bytes[...]
             while !rest.isEmpty {
                 let written = Foundation.write(
-                    descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+                    descriptor, UnsafeBufferPointer(rebasing: rest).baseAddress, rest.count)
                 if written <= 0 { return }
                 rest = rest.dropFirst(written)
             }
@@ -38,8 +38,8 @@ enum Output {
     }
 
     /// One JSON object of `fields`, in their order. Numbers that are not finite become null.
-    static func json(_ fields: [(String, Any)]) -> String {
-        "{" + fields.map { "\(quoted($0.0)):\(value($0.1))" }.joined(separator: ",") + "}"
+    static func json(_ fields: [(String, Any?)]) -> String {
+        "{" + fields.map { "\(quoted($0.0)):\($0.1.map(value) ?? "null")" }.joined(separator: ",") + "}"
     }
 
     private static func value(_ any: Any) -> String {
@@ -50,9 +50,7 @@ enum Output {
         case let number as Double: number.isFinite ? "\(number)" : "null"
         case let number as Float: number.isFinite ? "\(number)" : "null"
         case let list as [Any]: "[" + list.map(value).joined(separator: ",") + "]"
-        case let object as [(String, Any)]: json(object)
-        case Optional<Any>.none: "null"
-        case Optional<Any>.some(let wrapped): value(wrapped)
+        case let object as [(String, Any?)]: json(object)
         default: "null"
         }
     }

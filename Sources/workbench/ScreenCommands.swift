@@ -7,16 +7,8 @@ import Foundation
 import TUI
 
 extension ScreenArguments {
-    /// The options that a screen takes when none were given.
-    static func parseOrDefault() -> ScreenArguments {
-        do {
-            return try ScreenArguments.parse([])
-        } catch {
-            preconditionFailure("every option of the screen has a default: \(error)")
-        }
-    }
-
-    func options(_ sessions: SessionOptions, target: String?) throws -> ScreenOptions {
+    /// What the screen needs to show `target`.
+    func options(_ sessions: SessionOptions, _ target: ScreenOptions.Target) throws -> ScreenOptions {
         var glyphSet: GlyphSet?
         if let glyphs {
             guard let known = GlyphSet(rawValue: glyphs) else {
@@ -26,9 +18,15 @@ extension ScreenArguments {
             }
             glyphSet = known
         }
-        return ScreenOptions(
-            sessionsFolder: sessions.folder.path, themeName: theme, glyphs: glyphSet, plain: plain, noMouse: noMouse,
-            target: target)
+        var options = ScreenOptions()
+        options.sessions = sessions.folder.path
+        options.theme = theme
+        options.glyphs = glyphSet
+        options.plain = plain
+        options.mouse = !noMouse
+        options.target = target
+        options.presets = Presets.all.map { PresetRow(name: $0.name, summary: $0.summary, detail: $0.yaml) }
+        return options
     }
 }
 
@@ -45,7 +43,7 @@ struct AttachCommand: ParsableCommand {
         let reader = try SessionReader(path: path)
         guard json else {
             reader.close()
-            throw ExitCode(try WorkbenchScreen.run(options: screen.options(sessionOptions, target: path)))
+            throw ExitCode(try WorkbenchScreen.run(options: screen.options(sessionOptions, .session(path: path))))
         }
         var last = 0
         for event in try reader.events(after: 0) {
@@ -73,21 +71,30 @@ struct ReplayCommand: ParsableCommand {
     @Argument(help: "The session: a file, or its name in the sessions folder.") var session: String
     @OptionGroup var sessionOptions: SessionOptions
     @OptionGroup var screen: ScreenArguments
+    @Option(help: "How many times as fast as it was recorded (default: by its length).") var speed: Double?
     @Option(help: "The moment to show, as a step (default: the end).") var at: Int?
     @Flag(help: "Print one frame as text and end.") var once = false
     @Option(help: "Columns of the frame.") var columns = 120
     @Option(help: "Rows of the frame.") var rows = 40
 
+    func validate() throws {
+        guard (1...1000).contains(columns), (1...1000).contains(rows) else {
+            throw ValidationError("--columns and --rows go from 1 to 1000.")
+        }
+        if let speed, !(speed > 0 && speed.isFinite) { throw ValidationError("--speed must be more than 0.") }
+    }
+
     func run() throws {
         let path = sessionOptions.path(of: session)
         if once {
-            let options = try screen.options(sessionOptions, target: path)
+            let options = try screen.options(sessionOptions, .none)
             Output.line(
-                try renderFrame(
+                try WorkbenchScreen.renderFrame(
                     sessionPath: path, columns: columns, rows: rows, glyphs: options.glyphs ?? .braille, atStep: at))
             return
         }
         try SessionReader(path: path).close()
-        throw ExitCode(try WorkbenchScreen.run(options: screen.options(sessionOptions, target: path)))
+        throw ExitCode(try WorkbenchScreen.run(
+                options: screen.options(sessionOptions, .replay(path: path, speed: speed, step: at))))
     }
 }

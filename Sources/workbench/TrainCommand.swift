@@ -38,14 +38,16 @@ struct TrainCommand: ParsableCommand {
 
     func run() throws {
         if detach || view {
-            let path = session ?? sessionOptions.folder.newSessionPath(name: try resolved().spec.name)
+            let name = try resolved().spec.name
+            let path = session ?? sessionOptions.folder.newSessionPath(name: name)
             try Background.start(arguments: backgroundArguments(session: path), session: path)
             if detach {
                 Output.line(json ? Output.json([("session", path)]) : path)
                 return
             }
-            let screen = ScreenArguments.parseOrDefault()
-            throw ExitCode(try WorkbenchScreen.run(options: screen.options(sessionOptions, target: path)))
+            let screen = try ScreenArguments.parse([])
+            throw ExitCode(
+                try WorkbenchScreen.run(options: screen.options(sessionOptions, .session(path: path))))
         }
         let (spec, yaml) = try resolved()
         let folder = sessionOptions.folder

@@ -47,14 +47,14 @@ struct WorkbenchCommand: ParsableCommand {
         version: programVersion,
         subcommands: [
             TrainCommand.self, AttachCommand.self, ResumeCommand.self, ReplayCommand.self, EvaluateCommand.self,
-            PredictCommand.self, SessionsCommand.self, BenchCommand.self, DoctorCommand.self,
+            SessionsCommand.self, BenchCommand.self, DoctorCommand.self,
         ])
 
     @OptionGroup var sessionOptions: SessionOptions
     @OptionGroup var screen: ScreenArguments
 
     func run() throws {
-        throw ExitCode(try WorkbenchScreen.run(options: screen.options(sessionOptions, target: nil)))
+        throw ExitCode(try WorkbenchScreen.run(options: screen.options(sessionOptions, .none)))
     }
 
     static func main() {
@@ -97,7 +97,7 @@ struct WorkFailed: Error, CustomStringConvertible {
 
 /// Options of the commands that open the screen.
 struct ScreenArguments: ParsableArguments {
-    @Option(help: "dark, light, mono or colour-blind.")
+    @Option(help: "dark, light, mono or safe (for colour-blind eyes).")
     var theme: String?
     @Option(help: "braille, blocks or ascii (default: what the locale can show).")
     var glyphs: String?

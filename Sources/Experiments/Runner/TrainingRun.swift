@@ -163,6 +163,13 @@ public enum HostFacts {
         return name.trimmingCharacters(in: .whitespaces)
     }
 
+    /// The most bytes that this process has had in memory.
+    public static var peakResidentBytes: Int {
+        let text = FileManager.default.contents(atPath: "/proc/self/status") ?? Data()
+        let line = String(decoding: text, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+        return (line?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) << 10
+    }
+
     /// Bytes of memory.
     public static var memory: UInt64 { ProcessInfo.processInfo.physicalMemory }
 }

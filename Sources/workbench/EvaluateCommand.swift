@@ -1,4 +1,4 @@
-// evaluate and predict: a session's model at work.
+// evaluate: a session's model on the test split.
 import ArgumentParser
 import Charts
 import Engine
@@ -21,15 +21,15 @@ struct EvaluateCommand: ParsableCommand {
         let result = try model.evaluate(data: data, workers: workerOptions.workers ?? Machine.processors)
         let confusion = result.confusion
         if json {
-            let perClass: [Any] = zip(result.classes, confusion.perClass).map { name, scores -> [(String, Any)] in
+            let perClass: [Any] = zip(result.classes, confusion.perClass).map { name, scores -> [(String, Any?)] in
                 [
-                    ("class", name), ("support", scores.support), ("precision", scores.precision as Any),
-                    ("recall", scores.recall as Any), ("f1", scores.f1 as Any),
+                    ("class", name), ("support", scores.support), ("precision", scores.precision),
+                    ("recall", scores.recall), ("f1", scores.f1),
                 ]
             }
             Output.line(
                 Output.json([
-                    ("accuracy", confusion.accuracy as Any), ("macro_f1", confusion.macroF1 as Any),
+                    ("accuracy", confusion.accuracy), ("macro_f1", confusion.macroF1),
                     ("log_loss", result.logLoss), ("examples", result.examples), ("step", model.step),
                     ("classes", result.classes), ("confusion", confusion.rows), ("per_class", perClass),
                 ]))
@@ -57,44 +57,6 @@ struct EvaluateCommand: ParsableCommand {
         Output.line(cell("", width) + names.map { cell($0, cellWidth) }.joined())
         for (name, row) in zip(names, confusion.rows) {
             Output.line(cell(name, width) + row.map { cell(Format.count($0), cellWidth) }.joined())
-        }
-    }
-}
-
-struct PredictCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "predict", abstract: "Run a session's model on new images or table rows.")
-
-    @Argument(help: "The session: a file, or its name in the sessions folder.") var session: String
-    @Argument(help: "An image, a folder of images, a CSV file, or - for CSV on stdin.") var input: String
-    @Flag(help: "The best checkpoint instead of the last.") var best = false
-    @OptionGroup var workerOptions: WorkerOptions
-    @OptionGroup var sessionOptions: SessionOptions
-    @Flag(help: "One JSON object a line on stdout.") var json = false
-
-    func run() throws {
-        let model = try TrainedModel(session: sessionOptions.path(of: session), best: best)
-        let inputs = try DatasetLoader.loadExamples(
-            path: input, like: model.preprocessing, target: model.spec.data.target)
-        for skipped in inputs.skipped { Output.error("\(skipped.path) was skipped: \(skipped.reason)") }
-        let result = try model.infer(
-            inputs.features, labels: Array(repeating: 0, count: inputs.names.count),
-            workers: workerOptions.workers ?? Machine.processors)
-        let classes = model.preprocessing.classes
-        for (row, name) in inputs.names.enumerated() {
-            let probabilities = Array(result.probabilities[row * classes.count..<(row + 1) * classes.count])
-            var best = 0
-            for index in probabilities.indices where probabilities[index] > probabilities[best] { best = index }
-            if json {
-                Output.line(
-                    Output.json([
-                        ("input", name), ("label", classes[best]), ("probability", probabilities[best]),
-                        ("probabilities", Array(zip(classes, probabilities)).map { ($0.0, $0.1 as Any) }),
-                    ]))
-            } else {
-                Output.line(
-                    "\(sanitised(name))  \(sanitised(classes[best]))  \(Format.percent(Double(probabilities[best])))")
-            }
         }
     }
 }
