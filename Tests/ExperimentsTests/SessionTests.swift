@@ -244,5 +244,7 @@ struct SessionTests {
         #expect(throws: SessionError.self) {
             try SessionWriter.create(path: folder["file/below/a.session"], info: sampleInfo())
         }
+        // Nobody can write here, root neither.
+        #expect(throws: SessionError.self) { try SessionWriter.create(path: "/proc/a.session", info: sampleInfo()) }
     }
 }

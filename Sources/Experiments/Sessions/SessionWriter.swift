@@ -44,7 +44,10 @@ public final class SessionWriter: Sendable {
         let draft = "\(folder)/.\(url.lastPathComponent).\(getpid()).new"
         unlink(draft)
         defer { unlink(draft) }
-        try write(info, toNewFile: draft)
+        guard access(folder, W_OK) == 0 else {
+            throw .failed(path: path, doing: "making it", detail: String(cString: strerror(errno)))
+        }
+        try write(info, toNewFile: draft, of: path)
         if link(draft, path) != 0 {
             // Some file systems have no hard links.
             guard [EPERM, EOPNOTSUPP, ENOSYS, EMLINK].contains(errno) else { throw .system(path, doing: "naming it") }
@@ -58,9 +61,9 @@ public final class SessionWriter: Sendable {
         return try open(path: path)
     }
 
-    private static func write(_ info: SessionInfo, toNewFile path: String) throws(SessionError) {
+    private static func write(_ info: SessionInfo, toNewFile draft: String, of path: String) throws(SessionError) {
         try translating(path, doing: "making it") {
-            let queue = try DatabaseQueue(path: path)
+            let queue = try DatabaseQueue(path: draft)
             try queue.write { database in
                 try database.execute(sql: "PRAGMA application_id = \(SessionSchema.applicationID)")
                 try database.execute(sql: "PRAGMA user_version = \(SessionSchema.version)")
