@@ -73,6 +73,7 @@ public struct LineChart: Sendable {
         let legendRows = rect.rows >= 7 ? 1 : 0
         let plotRows = rect.rows - legendRows - 2
         guard plotRows >= 2, rect.columns >= 16 else {
+            guard rect.rows > 0 else { return }
             grid.write(
                 "too small for a chart", row: rect.row, column: rect.column, style: Style(.dim),
                 maxColumns: rect.columns)

@@ -31,7 +31,8 @@ public enum AxisUnit: Sendable, Hashable {
     }
 
     private static func clock(_ seconds: Double, _ step: Double) -> String {
-        if step < 60, seconds < 120 { return Format.number(seconds) + "s" }
+        // Beyond thirty years nobody reads hours, and far beyond them no Int holds the seconds.
+        if (step < 60 && seconds < 120) || seconds.magnitude > 1e9 { return Format.number(seconds) + "s" }
         let whole = Int(seconds.rounded())
         let (hours, minutes, rest) = (whole / 3600, whole % 3600 / 60, whole % 60)
         if hours > 0 { return minutes > 0 ? "\(hours)h\(minutes)m" : "\(hours)h" }

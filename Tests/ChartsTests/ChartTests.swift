@@ -88,16 +88,20 @@ struct ChartTests {
             var grid = Grid(rows: 36, columns: 100)
             grid.fill(grid.bounds, Cell("@"))
             chart.draw(into: &grid, in: rect)
+            var strays: [String] = []
             for row in 0..<grid.rows {
                 for column in 0..<grid.columns {
                     let cell = grid[row, column]
                     let isInside =
                         row >= rect.row && row < rect.row + rect.rows && column >= rect.column
                         && column < rect.column + max(rect.columns, 0)
-                    if !isInside { #expect(cell == Cell("@"), "round \(round): \(row), \(column) of \(rect)") }
-                    #expect(cell.scalar.value >= 0x20 && !(0x7f..<0xa0).contains(cell.scalar.value))
+                    if !isInside, cell != Cell("@") { strays.append("\(row), \(column)") }
+                    if cell.scalar.value < 0x20 || (0x7f..<0xa0).contains(cell.scalar.value) {
+                        strays.append("U+\(String(cell.scalar.value, radix: 16)) at \(row), \(column)")
+                    }
                 }
             }
+            #expect(strays.isEmpty, "round \(round), \(rect): \(strays.prefix(5))")
         }
     }
 
