@@ -78,6 +78,16 @@ public enum Format {
         return trimmed(fixed(value, decimals))
     }
 
+    /// Three significant digits in few characters (nine at most), for columns of a table: "1.23", "0.0123", "1.23e-04".
+    public static func compact(_ value: Double) -> String {
+        guard value.isFinite, value != 0 else { return number(value) }
+        let size = abs(value)
+        if size >= 1e4 { return short(value) }
+        if size < 9.995e-4 { return scientific(value) }
+        let decimals = size < 0.00995 ? 5 : size < 0.0995 ? 4 : size < 0.995 ? 3 : size < 9.95 ? 2 : size < 99.5 ? 1 : 0
+        return fixed(value, decimals)
+    }
+
     /// "97.12 %".
     public static func percent(_ fraction: Double) -> String {
         fraction.isFinite ? fixed(fraction * 100, 2) + " %" : number(fraction)

@@ -26,11 +26,14 @@ public struct ChartAxis: Sendable {
     public var unit: AxisUnit
     /// What is shown; nil: all finite data. Points outside are counted, not drawn.
     public var range: ClosedRange<Double>?
+    /// Equal distances are equal ratios; values that are not positive are off scale. Vertical axes only.
+    public var isLogarithmic: Bool
 
-    public init(label: String, unit: AxisUnit, range: ClosedRange<Double>? = nil) {
+    public init(label: String, unit: AxisUnit, range: ClosedRange<Double>? = nil, isLogarithmic: Bool = false) {
         self.label = label
         self.unit = unit
         self.range = range
+        self.isLogarithmic = isLogarithmic
     }
 }
 
@@ -81,10 +84,14 @@ public struct LineChart: Sendable {
         }
         let xRange = x.range ?? Self.extent(series.map(\.x)) ?? 0...1
         let shown = series.map { Self.values($0, within: xRange) }
-        let yRange = y.range ?? Self.extent(shown) ?? 0...1
-        let vertical = VerticalScale(yRange, rows: plotRows, unit: y.unit)
+        let drawable = y.isLogarithmic ? shown.map { $0.filter { $0 > 0 } } : shown
+        let yRange = y.range ?? Self.extent(drawable) ?? 0...1
         let limit = y.unit == .fraction && yRange.upperBound <= 1 ? 1 : Double.infinity
-        let ticks = vertical.ticks(rows: plotRows, limit: limit)
+        let vertical =
+            y.isLogarithmic
+            ? VerticalScale(logarithmic: yRange, rows: plotRows)
+            : VerticalScale(yRange, rows: plotRows, unit: y.unit, limit: limit)
+        let ticks = vertical.ticks
         let labels = ticks.map { y.unit.label($0.value, step: vertical.step) }
         let gutter = (labels.map(displayWidth).max() ?? 0) + 1
         let plot = Rect(
@@ -273,15 +280,18 @@ public struct LineChart: Sendable {
         if trouble.offScale > 0 { notes.append("\(Format.count(trouble.offScale)) off scale") }
         var column = rect.column
         let end = rect.column + rect.columns
+        let samples = series.indices.map { legendSample($0, columns: rect.columns) }
+        let values = series.map { curve in
+            curve.y.last.map { " " + (y.unit == .fraction ? Format.percent($0) : Format.number($0)) } ?? ""
+        }
+        // Names are worth more than values: where both have no room, the names stand alone.
+        let full = zip(zip(samples, series), values).reduce(0) { $0 + displayWidth($1.0.0 + $1.0.1.name + $1.1) + 4 } - 3
+        let showsValues = full <= rect.columns
         for (index, curve) in series.enumerated() {
-            let isSparse = curve.y.count * 3 <= rect.columns || curve.kind == .points
-            let sample =
-                glyphs == .ascii
-                ? String(Self.plain[index % Self.plain.count])
-                : isSparse ? "─\(Self.markers[index % Self.markers.count])" : glyphs == .braille ? "⠒⠒" : "▄▄"
-            let last = curve.y.last.map { " " + (y.unit == .fraction ? Format.percent($0) : Format.number($0)) } ?? ""
-            guard column + displayWidth(sample + curve.name + last) + 1 <= end else { break }
-            column += grid.write(sample + " ", row: rect.row, column: column, style: Style(curve.role, bold: true))
+            let last = showsValues ? values[index] : ""
+            guard column + displayWidth(samples[index] + curve.name + last) + 1 <= end else { break }
+            column += grid.write(
+                samples[index] + " ", row: rect.row, column: column, style: Style(curve.role, bold: true))
             column += grid.write(curve.name, row: rect.row, column: column, style: Style(.text))
             column += grid.write(last, row: rect.row, column: column, style: Style(curve.role))
             column += 3
@@ -290,5 +300,14 @@ public struct LineChart: Sendable {
         if !note.isEmpty, column + displayWidth(note) <= end {
             grid.write(note, row: rect.row, column: end - displayWidth(note), style: Style(.bad))
         }
+    }
+
+    /// How a curve looks, in one or two cells.
+    private func legendSample(_ index: Int, columns: Int) -> String {
+        if glyphs == .ascii { return String(Self.plain[index % Self.plain.count]) }
+        if series[index].y.count * 3 <= columns || series[index].kind == .points {
+            return "─\(Self.markers[index % Self.markers.count])"
+        }
+        return glyphs == .braille ? "⠒⠒" : "▄▄"
     }
 }

@@ -1,4 +1,5 @@
 // Ticks: round numbers along an axis.
+import Foundation
 
 /// What an axis counts.
 public enum AxisUnit: Sendable, Hashable {
@@ -26,6 +27,7 @@ public enum AxisUnit: Sendable, Hashable {
 
     /// 0.30000000000000004 is 0.3: the nearest multiple of the step.
     private func clean(_ value: Double, _ step: Double) -> Double {
+        if step == 0 { return value }
         let rounded = (value / step).rounded() * step
         return rounded == 0 ? 0 : rounded
     }
@@ -54,18 +56,20 @@ public enum AxisUnit: Sendable, Hashable {
     }
 }
 
-/// The vertical axis of a chart: ticks a whole number of rows apart, so that they are evenly spaced.
+/// The vertical axis of a chart.
 struct VerticalScale {
-    /// Value at the middle of the lowest row.
-    let low: Double
+    /// Value at the middle of the lowest row; its logarithm on a logarithmic axis.
+    private let low: Double
     /// Difference of two rows.
-    let perRow: Double
-    /// Difference of two ticks, and rows between them.
+    private let perRow: Double
+    private let isLogarithmic: Bool
+    /// Ticks as (rows above the lowest, value), lowest first, and the difference that their labels have to show.
+    let ticks: [(row: Int, value: Double)]
     let step: Double
-    let rowsPerTick: Int
 
-    /// A scale of `rows` rows that shows `range`, its ticks round.
-    init(_ range: ClosedRange<Double>, rows: Int, unit: AxisUnit) {
+    /// A scale of `rows` rows that shows `range`, with round ticks a whole number of rows apart. Ticks above `limit` are
+    /// left out.
+    init(_ range: ClosedRange<Double>, rows: Int, unit: AxisUnit, limit: Double = .infinity) {
         var (from, to) = (range.lowerBound, range.upperBound)
         if !(to - from > abs(to) * 1e-9) {
             let room = from == 0 ? 0.5 : abs(from) * 0.1
@@ -87,19 +91,54 @@ struct VerticalScale {
             }
         }
         let chosen = best ?? (0, from, span, intervals)
-        low = chosen.low
-        step = chosen.step
-        rowsPerTick = max(1, chosen.rows)
-        perRow = chosen.step / Double(rowsPerTick)
+        let (low, step, rowsPerTick) = (chosen.low, chosen.step, max(1, chosen.rows))
+        let perRow = step / Double(rowsPerTick)
+        self.low = low
+        self.perRow = perRow
+        self.step = step
+        isLogarithmic = false
+        ticks = stride(from: 0, to: rows, by: rowsPerTick).map { ($0, low + Double($0) * perRow) }
+            .filter { $0.value <= limit + step * 1e-6 }
     }
 
-    /// Rows above the lowest one, in fractions.
-    func row(of value: Double) -> Double { (value - low) / perRow }
+    /// A logarithmic scale of `rows` rows for the positive values of `range`. A tick stands in the row that holds its value:
+    /// powers of ten, and between them as many of 2, 5 and 3 as have room.
+    init(logarithmic range: ClosedRange<Double>, rows: Int) {
+        // Twelve decades are all that a screen can tell apart; what lies lower is off scale.
+        let top = log10(max(range.upperBound, 1e-300))
+        let bottom = max(log10(max(range.lowerBound, 1e-300)), top - 12)
+        let room = top - bottom < 0.02 ? 0.05 : 0
+        let (from, to) = (bottom - room, top + room)
+        let perRow = (to - from) / Double(max(1, rows - 1))
+        low = from
+        self.perRow = perRow
+        isLogarithmic = true
+        func ticks(_ mantissas: [Double]) -> [(row: Int, value: Double)] {
+            (Int(from.rounded(.down))...Int(to.rounded(.up))).flatMap { power in
+                mantissas.map { $0 * pow(10, Double(power)) }
+            }.map { (Int(((log10($0) - from) / perRow).rounded()), $0) }.filter { (0..<rows).contains($0.0) }
+        }
+        func isAiry(_ ticks: [(row: Int, value: Double)]) -> Bool {
+            ticks.count > 1 && zip(ticks, ticks.dropFirst()).allSatisfy { $1.row - $0.row >= 2 }
+        }
+        let dense: [[Double]] = [[1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 3, 5, 7], [1, 2, 5], [1, 3], [1]]
+        if let airy = dense.lazy.map(ticks).first(where: isAiry) {
+            self.ticks = airy
+        } else {
+            // Many decades: every second, third, … power.
+            let powers = ticks([1])
+            let every = (2...12).first { every in
+                isAiry(powers.enumerated().filter { $0.offset % every == 0 }.map(\.element))
+            }
+            self.ticks = powers.enumerated().filter { $0.offset % (every ?? max(1, powers.count)) == 0 }.map(\.element)
+        }
+        step = 0
+    }
 
-    /// Ticks as (rows above the lowest, value).
-    func ticks(rows: Int, limit: Double) -> [(row: Int, value: Double)] {
-        stride(from: 0, to: rows, by: rowsPerTick).map { ($0, low + Double($0) * perRow) }
-            .filter { $0.value <= limit + step * 1e-6 }
+    /// Rows above the lowest one, in fractions; NaN where a logarithmic axis has no place for `value`.
+    func row(of value: Double) -> Double {
+        if !isLogarithmic { return (value - low) / perRow }
+        return value > 0 ? (log10(value) - low) / perRow : .nan
     }
 }
 

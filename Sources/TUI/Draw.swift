@@ -124,7 +124,10 @@ private func bottomText(_ state: State) -> [Part] {
     switch state.overlay {
     case .question(let question): return [Part(question.text, .warning, bold: true)]
     case .prompt(let prompt):
-        var parts = [Part("\(prompt.label): ", .title), Part(prompt.text), Part(state.ascii ? "_" : "▏", .focus)]
+        // Of a long text the end is shown, where the typing goes on.
+        let room = max(10, state.columns - displayWidth(prompt.label) - 30)
+        let text = prompt.text.count > room ? (state.ascii ? "~" : "…") + prompt.text.suffix(room) : prompt.text
+        var parts = [Part("\(prompt.label): ", .title), Part(text), Part(state.ascii ? "_" : "▏", .focus)]
         if let complaint = prompt.complaint { parts.append(Part("  \(complaint)", .warning)) }
         return parts
     case .help, nil: break

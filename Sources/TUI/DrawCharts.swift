@@ -74,7 +74,7 @@ func drawChart(
     let end = axisEnd(of: run, axis)
     let chart = LineChart(
         series: series, x: chartAxis(axis, end: end),
-        y: ChartAxis(label: "", unit: kind == .loss ? .plain : .fraction, range: nil),
+        y: ChartAxis(label: "", unit: kind == .loss ? .plain : .fraction, isLogarithmic: logarithmic),
         marks: chartMarks(run, axis, perEpoch), glyphs: glyphs)
     chart.draw(into: &grid, in: inner)
 }

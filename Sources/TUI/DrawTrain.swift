@@ -33,8 +33,8 @@ func phase(_ train: TrainState, _ glyphs: GlyphSet) -> Part {
     case .failed: return Part("\(ascii ? "x" : "×") failed", .bad, bold: true)
     case .live:
         switch (train.whole.phase, train.asked) {
-        case (.paused, .continue): return Part("\(ascii ? "\"" : "‖") continuing", .warning, bold: true)
-        case (.paused, _): return Part("\(ascii ? "\"" : "‖") paused", .warning, bold: true)
+        case (.paused, .continue): return Part("\(ascii ? "=" : "‖") continuing", .warning, bold: true)
+        case (.paused, _): return Part("\(ascii ? "=" : "‖") paused", .warning, bold: true)
         case (_, .pause): return Part("\(SessionStatus.live.sign(glyphs)) pausing", .warning, bold: true)
         default: return Part("\(SessionStatus.live.sign(glyphs)) running", .good, bold: true)
         }
@@ -262,14 +262,14 @@ private func epochLines(_ run: RunState) -> [[Part]] {
     let train = run.curves["train/loss"] ?? Curve()
     let best = bestPoint(accuracy)?.step
     let perEpoch = max(1, run.head?.stepsPerEpoch ?? 1)
-    var lines = [["", "train loss", "\(watched.prefix(3)) loss", "accuracy"].map { Part($0, .dim) }]
+    var lines = [["", "train", "\(watched.prefix(3)) loss", "accuracy"].map { Part($0, .dim) }]
     var at = 0
     for (index, step) in accuracy.steps.enumerated() {
         while at + 1 < train.count, train.steps[at + 1] <= step { at += 1 }
         lines.append([
             Part("\((step + perEpoch - 1) / perEpoch)", .dim),
-            Part(at < train.count ? Format.number(train.values[at]) : ""),
-            Part(index < loss.count ? Format.number(loss.values[index]) : ""),
+            Part(at < train.count ? Format.compact(train.values[at]) : ""),
+            Part(index < loss.count ? Format.compact(loss.values[index]) : ""),
             Part(Format.percent(accuracy.values[index]), step == best ? .good : .text, bold: step == best),
         ])
     }
@@ -280,13 +280,13 @@ private func epochLines(_ run: RunState) -> [[Part]] {
 private func drawEpochs(_ lines: [[Part]], _ rect: Rect, _ state: State, _ grid: inout Grid) {
     guard let heading = lines.first else { return }
     let shown = [heading] + lines.dropFirst().suffix(rect.rows - 1)
-    let first = 3
+    let first = 4
     let width = (rect.columns - first) / 3
     for (index, line) in shown.enumerated() {
-        var end = rect.column + first
-        for part in line {
-            grid.writeRight([part], row: rect.row + index, end: end, columns: width, glyphs: state.glyphs)
-            end += width
+        for (place, part) in line.enumerated() {
+            let columns = place == 0 ? first - 1 : width - 1
+            let end = rect.column + first + place * width
+            grid.writeRight([part], row: rect.row + index, end: end, columns: columns, glyphs: state.glyphs)
         }
     }
 }

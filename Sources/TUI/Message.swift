@@ -35,8 +35,8 @@ enum Command: Sendable, Equatable {
     case preview(path: String)
     case trash(path: String)
     case undoTrash
-    /// Train a preset into a new session and follow that.
-    case train(preset: String, opening: Int)
+    /// Train a preset, on the data at a path if one was named, into a new session and follow that.
+    case train(preset: String, data: String?, opening: Int)
     case resume(path: String, opening: Int)
     case open(path: String, opening: Int)
     case steer(EngineCommand)

@@ -13,10 +13,13 @@ public struct PresetRow: Sendable, Equatable {
     public var summary: String
     /// Its specification, as text.
     public var detail: String
-    public init(name: String, summary: String, detail: String) {
+    /// Where its data are looked for; nil: it needs no files. A person is asked before it trains.
+    public var dataPath: String?
+    public init(name: String, summary: String, detail: String, dataPath: String? = nil) {
         self.name = name
         self.summary = summary
         self.detail = detail
+        self.dataPath = dataPath
     }
 }
 
@@ -61,7 +64,7 @@ enum Question: Sendable, Equatable {
 
 /// A text being typed in the bottom line.
 struct Prompt: Sendable, Equatable {
-    enum Kind: Sendable { case filter, learningRate }
+    enum Kind: Sendable { case filter, learningRate, dataPath }
     var kind: Kind
     var text: String
     var complaint: String?
@@ -70,8 +73,12 @@ struct Prompt: Sendable, Equatable {
         switch kind {
         case .filter: "Filter"
         case .learningRate: "Learning rate"
+        case .dataPath: "Data in"
         }
     }
+
+    /// Characters that may be typed.
+    var limit: Int { kind == .dataPath ? 1000 : 60 }
 }
 
 /// The list of sessions and presets.

@@ -194,7 +194,7 @@ private func scrollHelp(_ action: Action, from scroll: Int, _ state: inout State
 
 private func type(_ scalar: Unicode.Scalar, into prompt: Prompt, _ state: inout State) -> [Command] {
     var prompt = prompt
-    guard prompt.text.unicodeScalars.count < 60 else { return [] }
+    guard prompt.text.unicodeScalars.count < prompt.limit else { return [] }
     prompt.text.unicodeScalars.append(scalar)
     prompt.complaint = nil
     return follow(prompt, &state)
@@ -218,8 +218,11 @@ private func edit(_ prompt: Prompt, _ action: Action, _ state: inout State) -> [
             return settleSelection(&state)
         }
     case .accept:
-        if prompt.kind == .learningRate { return acceptRate(prompt, &state) }
-        state.overlay = nil
+        switch prompt.kind {
+        case .learningRate: return acceptRate(prompt, &state)
+        case .dataPath: return acceptDataPath(prompt, &state)
+        case .filter: state.overlay = nil
+        }
     default: break
     }
     return []
@@ -234,6 +237,20 @@ private func acceptRate(_ prompt: Prompt, _ state: inout State) -> [Command] {
     }
     state.overlay = nil
     return state.train?.isLive == true ? [.steer(.setLearningRate(rate))] : []
+}
+
+private func acceptDataPath(_ prompt: Prompt, _ state: inout State) -> [Command] {
+    let path = prompt.text.trimmingCharacters(in: .whitespaces)
+    guard !path.isEmpty, let preset = state.runs.preset else {
+        var prompt = prompt
+        prompt.complaint = "a folder or a file"
+        state.overlay = .prompt(prompt)
+        return []
+    }
+    state.overlay = nil
+    // Asked for again, it is there to be mended.
+    if let index = state.runs.presets.firstIndex(of: preset) { state.runs.presets[index].dataPath = path }
+    return train(preset, data: path, &state)
 }
 
 /// A filter works while it is typed.

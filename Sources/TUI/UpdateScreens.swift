@@ -47,10 +47,21 @@ func performInRuns(_ action: Action, _ state: inout State) -> [Command] {
         }
     case .train:
         guard let preset = state.runs.preset else { return [] }
-        return open(path: "", name: preset.name, .starting, &state) { .train(preset: preset.name, opening: $1) }
+        if let path = preset.dataPath {
+            state.overlay = .prompt(Prompt(kind: .dataPath, text: path))
+            return []
+        }
+        return train(preset, data: nil, &state)
     default: break
     }
     return []
+}
+
+/// Trains a preset in a new session.
+func train(_ preset: PresetRow, data: String?, _ state: inout State) -> [Command] {
+    open(path: "", name: preset.name, .starting, &state) {
+        .train(preset: preset.name, data: data, opening: $1)
+    }
 }
 
 private func open(

@@ -219,10 +219,11 @@ struct MainLoop {
     private mutating func perform(_ command: Command) {
         switch command {
         case .list, .preview, .trash, .undoTrash: clerk.ask(command)
-        case .train(let preset, let opening):
+        case .train(let preset, let data, let opening):
             let path = folder.newSessionPath(name: preset)
             state.train?.path = path
-            let arguments = ["train", preset, "--session", path, "--sessions", folder.path, "--engine"]
+            var arguments = ["train", preset, "--session", path, "--sessions", folder.path, "--engine"]
+            if let data { arguments += ["--data", (data as NSString).expandingTildeInPath] }
             openFeed(path, opening, .engine(arguments: arguments))
         case .resume(let path, let opening):
             openFeed(path, opening, .engine(arguments: ["resume", path, "--engine"]))

@@ -81,8 +81,15 @@ struct TrainCommand: ParsableCommand {
             }
             changes.append((String(override[..<equals]), String(override[override.index(after: equals)...])))
         }
-        let (file, yaml) = try SpecFile.resolve(spec)
-        return try SpecFile.parse(yaml: yaml, file: file, overrides: changes)
+        let (file, text) = try SpecFile.resolve(self.spec)
+        let (spec, yaml) = try SpecFile.parse(yaml: text, file: file, overrides: changes)
+        // A session is resumed and evaluated from any folder, so it keeps where its data are from the root on.
+        guard let path = spec.data.path, !path.hasPrefix("/"), FileManager.default.fileExists(atPath: path) else {
+            return (spec, yaml)
+        }
+        let absolute = URL(fileURLWithPath: path).standardizedFileURL.path
+        changes.append(("data.path", SpecFile.quoted(absolute)))
+        return try SpecFile.parse(yaml: text, file: file, overrides: changes)
     }
 
     /// The same command for a background process that shows nothing.

@@ -1,4 +1,5 @@
 // Charts as golden screens and by what must hold for any data.
+import Foundation
 import Testing
 
 @testable import Charts
@@ -126,6 +127,27 @@ struct ChartTests {
         chart.draw(into: &grid, in: grid.bounds)
         #expect(grid.text().contains("2 not finite, 1 off scale"))
     }
+
+    /// A straight line of exponents is a straight line on a logarithmic axis; zero has no place there, and that is said.
+    @Test func aLogarithmicAxisMakesExponentialsStraight() {
+        let x = (0...80).map(Double.init)
+        var chart = LineChart(
+            series: [Series(name: "s", x: x, y: x.map { Foundation.pow(10, -$0 / 20) }, role: .series(0))],
+            x: ChartAxis(label: "", unit: .steps), y: ChartAxis(label: "", unit: .plain, isLogarithmic: true),
+            glyphs: .ascii)
+        var grid = Grid(rows: 24, columns: 100)
+        chart.draw(into: &grid, in: grid.bounds)
+        let text = grid.text()
+        for label in ["1 +", "0.1 +", "0.01 +", "0.001 +"] { #expect(text.contains(label), "\(label) in\n\(text)") }
+        let lines = text.split(separator: "\n").map(Array.init)
+        let first = lines.compactMap { $0.firstIndex(of: "*") }.dropFirst(2)
+        let strides = zip(first, first.dropFirst()).map { $1 - $0 }
+        #expect((strides.max() ?? 99) - (strides.min() ?? 0) <= 2, "\(strides)")
+        chart.series[0].y[3] = 0
+        grid = Grid(rows: 24, columns: 100)
+        chart.draw(into: &grid, in: grid.bounds)
+        #expect(grid.text().contains("1 off scale"))
+    }
 }
 
 struct TickTests {
@@ -136,13 +158,32 @@ struct TickTests {
             let range = low...(low + random.next() * [1e-6, 1, 1e6][Int(random.next() * 3)])
             let rows = 3 + Int(random.next() * 57)
             let scale = VerticalScale(range, rows: rows, unit: .plain)
-            let ticks = scale.ticks(rows: rows, limit: .infinity)
+            let ticks = scale.ticks
             #expect(!ticks.isEmpty)
             for (a, b) in zip(ticks, ticks.dropFirst()) {
-                #expect(b.row - a.row == scale.rowsPerTick && b.value > a.value)
+                #expect(b.row - a.row == ticks[1].row - ticks[0].row && b.value > a.value)
             }
             #expect(scale.row(of: range.lowerBound) >= -0.5)
             #expect(scale.row(of: range.upperBound) <= Double(rows) - 0.5)
+        }
+    }
+
+    /// Ticks of a logarithmic axis stand in the row of their value, apart from each other; all positive data fit.
+    @Test func logarithmicTicksStandWhereTheirValuesAre() {
+        var random = SplitMix(state: 6)
+        for _ in 0..<2000 {
+            let low = pow(10, (random.next() - 0.5) * 20)
+            let range = low...(low * pow(10, random.next() * [0.01, 1, 11][Int(random.next() * 3)]))
+            let rows = 4 + Int(random.next() * 57)
+            let scale = VerticalScale(logarithmic: range, rows: rows)
+            for tick in scale.ticks {
+                #expect(abs(scale.row(of: tick.value) - Double(tick.row)) <= 0.5 + 1e-6)
+                #expect((0..<rows).contains(tick.row))
+            }
+            for (a, b) in zip(scale.ticks, scale.ticks.dropFirst()) { #expect(b.row - a.row >= 2) }
+            #expect(scale.row(of: range.lowerBound) >= -0.5)
+            #expect(scale.row(of: range.upperBound) <= Double(rows) - 0.5)
+            #expect(scale.row(of: 0).isNaN && scale.row(of: -1).isNaN)
         }
     }
 
@@ -179,6 +220,9 @@ struct FormatTests {
         #expect(Format.count(1_234_567) == "1,234,567" && Format.count(-1000) == "-1,000" && Format.count(7) == "7")
         #expect(Format.bytes(512) == "512 B" && Format.bytes(1_258_291) == "1.2 MiB" && Format.bytes(1023) == "1023 B")
         #expect(Format.percent(0.97123) == "97.12 %" && Format.percent(1) == "100.00 %")
+        for value in [0.000123456, 0.00123456, 0.0123456, 0.123456, 1.23456, 12.3456, 123.456, 9999, 123_456, 1e-300] {
+            #expect(Format.compact(value).count <= 9 && abs((Double(Format.compact(value)) ?? value) / value - 1) < 0.006)
+        }
         #expect(Format.short(12_345) == "12.35k" && Format.short(950) == "950" && Format.short(2e6) == "2M")
     }
 }

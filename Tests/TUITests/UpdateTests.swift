@@ -67,9 +67,28 @@ struct RunsUpdateTests {
     @Test func enterOnAPresetTrains() {
         var state = State(80, 24)
         state.take(.listed(sampleSessions))
-        #expect(state.press(.tab, .down, .enter) == [.train(preset: "mnist-cnn", opening: 1)])
+        #expect(state.press(.tab, .down, .enter) == [.train(preset: "mnist-cnn", data: nil, opening: 1)])
         #expect(state.train?.source == .starting)
         #expect(state.screen == .train)
+    }
+
+    /// A preset that needs files asks where they are, and keeps the answer for the next time.
+    @Test func aPresetThatNeedsDataAsksForThem() {
+        var state = State(120, 40)
+        state.runs.presets = [PresetRow(name: "mnist-cnn", summary: "", detail: "", dataPath: "data/mnist")]
+        state.take(.listed([]))
+        #expect(state.press(.enter).isEmpty)
+        #expect(screen(state).text().contains("Data in: data/mnist"))
+        for _ in "mnist" { state.press(.backspace) }
+        state.type("digits")
+        #expect(state.press(.enter) == [.train(preset: "mnist-cnn", data: "data/digits", opening: 1)])
+        #expect(state.screen == .train)
+        state.press(.character("q"))
+        state.runs.pane = .presets
+        state.press(.enter)
+        #expect(screen(state).text().contains("Data in: data/digits"))
+        state.press(.escape)
+        #expect(state.overlay == nil && state.screen == .runs)
     }
 
     @Test func resumeOnlyWhatCanBeResumed() {
