@@ -60,13 +60,15 @@ struct Replay: Sendable, Equatable {
         move(to: index, in: events)
     }
 
-    /// To the end of this epoch (`by` 1) or of the one before (-1).
+    /// To the end of the epoch that goes on here (`by` 1) or of the one before (-1).
     mutating func epoch(by direction: Int, in events: [RunEvent]) {
         let start = run.epoch
-        var index = position + direction
+        var index = position
         if direction > 0 {
-            while index < events.count, (events[index - 1].moment?.epoch ?? start) <= start { index += 1 }
+            let target = events[index...].lazy.compactMap { $0.moment?.epoch }.first ?? start
+            while index < events.count, (events[index].moment?.epoch ?? target) <= target { index += 1 }
         } else {
+            index -= 1
             while index > 1, (events[index - 1].moment?.epoch ?? start) >= start { index -= 1 }
         }
         move(to: index, in: events)

@@ -142,10 +142,8 @@ public final class Trainer {
     /// Runs the network forward over the examples `indices`, dropout off.
     public func infer(_ indices: [Int32]) -> Inference { inference.run(indices, on: team) }
 
-    /// Fraction of the `nanoseconds` since the last call that each worker computed.
-    public func takeBusy(over nanoseconds: UInt64) -> [Double] {
-        team.takeBusy().map { min(1, Double($0) / Double(max(1, nanoseconds))) }
-    }
+    /// Nanoseconds that each worker computed since the last call.
+    public func takeBusy() -> [UInt64] { team.takeBusy() }
 
     /// The weights in plain layout, in the network's order.
     public var weights: [ParameterValues] { parameters.plain(parameters.values) }

@@ -36,9 +36,11 @@ public struct TrainingLoop {
     private var interval = (steps: 0, examples: 0, loss: 0.0, hits: 0)
     private var epochSums: (loss: Double, hits: Int, examples: Int)
     private var bestAccuracy: Double?
-    // Since the last `progressed` event.
+    // Since the last `progressed` event; the time of evaluations is left out.
     private var progressAt: UInt64
     private var progressExamples = 0
+    /// Nanoseconds of training, and of each worker's work, before the evaluations in between.
+    private var progressBefore: (elapsed: UInt64, busy: [UInt64]) = (0, [])
     // Of this process's part of the run.
     private let beganStep: Int
     private let beganAt: UInt64
@@ -76,7 +78,6 @@ public struct TrainingLoop {
     /// Trains until all epochs are done, a person stops it, or it diverges. `weightsSHA256` is left empty: who keeps
     /// the weights hashes them.
     public mutating func run() -> RunEvent.Finished {
-        let totalSteps = epochs * trainer.stepsPerEpoch
         var reason = RunEvent.Finished.Reason.completed
         while trainer.step < totalSteps {
             let epoch = trainer.epoch
@@ -91,7 +92,7 @@ public struct TrainingLoop {
             let epochEnds = trainer.step % trainer.stepsPerEpoch == 0
             if interval.steps == logEvery || epochEnds { log(epoch: epoch) }
             let now = wb_clock_ns()
-            if now - progressAt >= Self.progressEvery { progress(epoch: epoch, now: now, totalSteps: totalSteps) }
+            if progressBefore.elapsed + now - progressAt >= Self.progressEvery { progress(epoch: epoch, now: now) }
             if epochEnds { endEpoch(epoch) }
             let sinceCheckpoint = Double(wb_clock_ns() - checkpointAt) * 1e-9
             if interval.steps == 0, sinceCheckpoint >= trainer.spec.checkpointSeconds {
@@ -103,6 +104,7 @@ public struct TrainingLoop {
             }
         }
         if interval.steps > 0 { log(epoch: max(1, trainer.epoch)) }
+        if progressExamples > 0 { progress(epoch: min(epochs, trainer.epoch), now: wb_clock_ns()) }
         return finish(reason)
     }
 
@@ -143,18 +145,30 @@ public struct TrainingLoop {
         interval = (0, 0, 0, 0)
     }
 
-    private mutating func progress(epoch: Int, now: UInt64, totalSteps: Int) {
-        let elapsed = now - progressAt
+    private var totalSteps: Int { epochs * trainer.stepsPerEpoch }
+
+    /// Adds the time since `progressAt` to what counts, up to `now`.
+    private mutating func takeProgress(until now: UInt64) {
+        progressBefore.elapsed += now - progressAt
+        let busy = trainer.takeBusy()
+        if progressBefore.busy.isEmpty { progressBefore.busy = busy.map { _ in 0 } }
+        for (worker, nanoseconds) in busy.enumerated() { progressBefore.busy[worker] += nanoseconds }
+        progressAt = now
+    }
+
+    private mutating func progress(epoch: Int, now: UInt64) {
+        takeProgress(until: now)
+        let elapsed = Double(max(1, progressBefore.elapsed))
         let done = trainer.step - beganStep
         let perStep = Double(now - beganAt) * 1e-9 / Double(max(1, done))
         world.emit(
             .progressed(
                 RunEvent.Progressed(
                     step: trainer.step, epoch: epoch, seconds: seconds,
-                    imagesPerSecond: Double(progressExamples) / (Double(elapsed) * 1e-9),
-                    busy: trainer.takeBusy(over: elapsed),
+                    imagesPerSecond: Double(progressExamples) / (elapsed * 1e-9),
+                    busy: progressBefore.busy.map { min(1, Double($0) / elapsed) },
                     remainingSeconds: done > 0 ? perStep * Double(totalSteps - trainer.step) : nil)))
-        progressAt = now
+        progressBefore = (0, [])
         progressExamples = 0
     }
 
@@ -162,14 +176,14 @@ public struct TrainingLoop {
         metrics["train/loss"] = epochSums.loss / Double(max(1, epochSums.examples))
         metrics["train/accuracy"] = Double(epochSums.hits) / Double(max(1, epochSums.examples))
         epochSums = (0, 0, 0)
+        takeProgress(until: wb_clock_ns())
         let accuracy = evaluate(splits.watched, epoch: epoch)
         let best = accuracy > bestAccuracy ?? -1
         if best { bestAccuracy = accuracy }
         checkpoint(best: best)
-        // The time of an evaluation is not a pause in training: the rate starts anew behind it.
+        // The time of an evaluation is not a pause in training.
         progressAt = wb_clock_ns()
-        progressExamples = 0
-        _ = trainer.takeBusy(over: 1)
+        _ = trainer.takeBusy()
     }
 
     @discardableResult
@@ -232,9 +246,8 @@ public struct TrainingLoop {
     private mutating func resume(from since: UInt64) {
         let now = wb_clock_ns()
         origin += now - since
-        progressAt = now
+        progressAt += now - since
         checkpointAt = now
-        progressExamples = 0
     }
 
     private func steer(_ act: RunEvent.Steered.Act) {
