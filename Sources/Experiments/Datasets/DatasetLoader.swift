@@ -58,7 +58,9 @@ public enum DatasetLoader {
                 origin: "CSV file \(path.text)")
         case .folder:
             let names = try FileBytes.names(in: path).map { String(decoding: $0, as: UTF8.self) }
-            if names.contains(where: IDXFiles.isImagesName) { return try IDXFiles.load(folder: path, name: spec.dataset) }
+            if names.contains(where: IDXFiles.isImagesName) {
+                return try IDXFiles.load(folder: path, name: spec.dataset)
+            }
             throw .unrecognised(path: path.text)
         }
     }

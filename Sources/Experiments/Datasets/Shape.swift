@@ -76,7 +76,9 @@ enum Shape: String, CaseIterable {
 
     private static func isEven(_ value: Double) -> Bool { Int(value.rounded(.down)) & 1 == 0 }
 
-    private static func colour(_ random: inout CounterRandom) -> [Double] { (0..<3).map { _ in random.uniform(20, 235) } }
+    private static func colour(_ random: inout CounterRandom) -> [Double] {
+        (0..<3).map { _ in random.uniform(20, 235) }
+    }
 
     private static func distance(_ a: [Double], _ b: [Double]) -> Double {
         zip(a, b).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }.squareRoot()

@@ -217,7 +217,8 @@ private enum ColumnReading {
             return
         }
         let sample = TableLoader.shortened(table.field(row: firstText, column: column))
-        let texts = levels.count > TableLoader.maximumLevels ? "more than \(TableLoader.maximumLevels)" : "\(levels.count)"
+        let texts =
+            levels.count > TableLoader.maximumLevels ? "more than \(TableLoader.maximumLevels)" : "\(levels.count)"
         let present = (0..<table.rowCount).count { row in
             !table.withField(row: row, column: column) { TableLoader.isMissing($0) }
         }
