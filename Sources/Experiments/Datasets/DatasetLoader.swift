@@ -66,7 +66,7 @@ public enum DatasetLoader {
             if let batches = CIFARFiles.batchesFolder(path, names: names) {
                 return try CIFARFiles.load(folder: batches, name: spec.dataset)
             }
-            throw .unrecognised(path: path.text)
+            return try ImageFolder.load(path, name: spec.dataset, resize: spec.resize, grey: spec.grey)
         }
     }
 }
