@@ -13,6 +13,9 @@ struct ImageFile: Sendable {
     fileprivate(set) var problem: String?
 
     init(path: DiskPath) { self.path = path }
+
+    /// The file as a data set lists it; nil: it can be used.
+    var skipped: SkippedFile? { problem.map { SkippedFile(path: path.text, reason: $0) } }
 }
 
 /// What an image's header says; palettes count as colour.

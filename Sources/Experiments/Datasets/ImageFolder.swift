@@ -36,18 +36,13 @@ enum ImageFolder {
             name: name, shape: .image(channels: channels, height: size.height, width: size.width),
             classes: layout.classes.map(shownName), features: .bytes(pixels), labels: labels,
             officialTest: layout.test == nil ? nil : trainCount..<labels.count,
-            skipped: files.compactMap { file in
-                file.problem.map { SkippedFile(path: file.path.text, reason: $0) }
-            },
-            origin: "\(labels.count) images in \(folder.text)")
+            skipped: files.compactMap(\.skipped), origin: "\(labels.count) images in \(folder.text)")
     }
 
     private static func refuseMostlyBroken(_ files: [ImageFile], in folder: DiskPath) throws(DatasetError) {
-        let broken = files.count { $0.problem != nil }
-        guard broken * 2 > files.count, let example = files.first(where: { $0.problem != nil }) else { return }
-        throw .mostlyBroken(
-            path: folder.text, broken: broken, total: files.count,
-            example: SkippedFile(path: example.path.text, reason: example.problem ?? ""))
+        let broken = files.compactMap(\.skipped)
+        guard broken.count * 2 > files.count else { return }
+        throw .mostlyBroken(path: folder.text, broken: broken.count, total: files.count, example: broken[0])
     }
 
     /// The size of all usable files.

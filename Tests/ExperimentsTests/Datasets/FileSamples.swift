@@ -1,5 +1,5 @@
-// Images for the tests: the small real files in Tests/Fixtures/images with what Pillow makes of them, and PNG files
-// written on the spot.
+// Files for the tests: the small real images in Tests/Fixtures/images with what Pillow makes of them, and PNG and gzip
+// files written on the spot.
 import Engine
 import Foundation
 
@@ -63,7 +63,7 @@ enum ImageSamples {
             let block = rows[start..<min(start + 65535, rows.count)]
             let length = UInt16(block.count)
             data.append(start + block.count == rows.count ? 1 : 0)
-            data += [length, ~length].flatMap { [UInt8($0 & 0xff), UInt8($0 >> 8)] }
+            data += [length, ~length].flatMap(littleEndian)
             data += block
         }
         var (a, b) = (UInt32(1), UInt32(0))
@@ -86,12 +86,17 @@ enum ImageSamples {
 
     private static func chunk(_ name: String, _ body: [UInt8]) -> [UInt8] {
         let named = Array(name.utf8) + body
+        return bigEndian(UInt32(body.count)) + named + bigEndian(crc(named))
+    }
+
+    /// The checksum of PNG and gzip.
+    static func crc(_ bytes: [UInt8]) -> UInt32 {
         var crc = ~UInt32(0)
-        for byte in named {
+        for byte in bytes {
             crc ^= UInt32(byte)
             for _ in 0..<8 { crc = crc & 1 == 1 ? crc >> 1 ^ 0xedb8_8320 : crc >> 1 }
         }
-        return bigEndian(UInt32(body.count)) + named + bigEndian(~crc)
+        return ~crc
     }
 
     private static func bigEndian(_ word: UInt32) -> [UInt8] { withUnsafeBytes(of: word.bigEndian, Array.init) }
@@ -120,4 +125,16 @@ extension TemporaryFolder {
     }
 
     func write(_ text: String, _ name: String) throws { try write(Array(text.utf8), name) }
+}
+
+/// `bytes` as a gzip file, stored without compression (at most 65,535 bytes).
+func gzipped(_ bytes: [UInt8]) -> [UInt8] {
+    let length = UInt16(bytes.count)
+    let head: [UInt8] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1]
+    return head + [length, ~length].flatMap(littleEndian) + bytes + littleEndian(ImageSamples.crc(bytes))
+        + littleEndian(UInt32(bytes.count))
+}
+
+private func littleEndian(_ value: some FixedWidthInteger) -> [UInt8] {
+    withUnsafeBytes(of: value.littleEndian, Array.init)
 }
