@@ -1,4 +1,5 @@
 // The ten shapes of the made-up image set: drawn as a function of place, in random colours on a random texture.
+import Engine
 
 /// A figure in a 32x32 colour image.
 enum Shape: String, CaseIterable {
@@ -24,7 +25,7 @@ enum Shape: String, CaseIterable {
             let distance = random.uniform(0.6, 0.8)
             return (x: place.x * distance, y: place.y * distance)
         }
-        let phase = random.unit()
+        let phase = random.uniform(0, 1)
         let noise = random.uniform(4, 16)
         for y in 0..<side {
             for x in 0..<side {
