@@ -126,6 +126,16 @@ import Testing
         #expect(problem([0xff, 0xd8, 0xff]) != nil)
     }
 
+    @Test func moreThanTheMemoryIsRefused() throws {
+        let file = ImageFile(path: DiskPath(ImageSamples.path("grey.png")))
+        var files = Array(repeating: file, count: 100_000)
+        let error = #expect(throws: DatasetError.self) {
+            try ImageFiles.decode(&files, channels: 3, size: ImageSize(height: 40_000, width: 40_000))
+        }
+        guard case .memory(let what, _, _) = error else { throw Surprise() }
+        #expect(what == "100000 images of 40000x40000")
+    }
+
     @Test func namesOfImages() {
         for name in ["a.png", "B.JPG", "c.jPeG", ".x.png", "é.png"] { #expect(ImageFiles.isName(Array(name.utf8))) }
         for name in ["a.gif", "png", "a.png.txt", "jpeg", "a.pngx", ""] {

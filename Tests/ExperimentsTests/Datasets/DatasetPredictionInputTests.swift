@@ -143,6 +143,18 @@ import Testing
         #expect(features == [0, 0, 1, 0, 0, 0, 5.5, 0, 0])
     }
 
+    /// The file that a model was trained on gives the examples that it was trained on.
+    @Test func theTrainingFileComesBack() throws {
+        let rows = (0..<40).map { "\($0 * 3),\(["u", "v", "w"][$0 % 3]),\($0 % 2 == 0 ? "yes" : "no"),\($0).25" }
+        try folder.write("a;b;y;c\n" + rows.joined(separator: "\n").replacing(",", with: ";"), "train.csv")
+        var spec = DataSpec(dataset: "csv")
+        spec.path = folder["train.csv"]
+        spec.target = "y"
+        let set = try DatasetLoader.load(spec)
+        let preprocessing = Preprocessing(fitting: set, train: (0..<40).map { $0 }, spec: spec)
+        #expect(try read("train.csv", preprocessing).features == set.features)
+    }
+
     @Test func whatAModelOfTablesRefuses() throws {
         try folder.write("weight,class\n1,a\n", "other.csv")
         let missing = problem("other.csv", table)
