@@ -21,7 +21,7 @@ enum CIFARFiles {
 
     // MARK: Finding the files
 
-    /// The folder with the batches: `folder`, whose entries are `names`, or the archive's own folder in it; nil: neither.
+    /// The folder with the batches: `folder`, which holds `names`, or the archive's own folder in it; nil: neither.
     static func batchesFolder(_ folder: DiskPath, names: [String]) -> DiskPath? {
         if names.contains(where: isBatchName) { return folder }
         let inner = folder.appending(archiveFolder)
