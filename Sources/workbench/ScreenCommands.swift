@@ -99,7 +99,8 @@ struct ReplayCommand: ParsableCommand {
             return
         }
         try SessionReader(path: path).close()
-        throw ExitCode(try WorkbenchScreen.run(
+        throw ExitCode(
+            try WorkbenchScreen.run(
                 options: screen.options(sessionOptions, .replay(path: path, speed: speed, step: at))))
     }
 }

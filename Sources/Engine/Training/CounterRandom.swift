@@ -7,6 +7,7 @@ public enum RandomPurpose: UInt32, Sendable {
     case dropout = 3
     case split = 4
     case benchmark = 5
+    case madeUp = 6
 }
 
 /// Philox 4x32-10 (Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3"): the n-th number

@@ -46,7 +46,7 @@ public enum TrainingBenchmark: String, CaseIterable, Sendable {
 
     /// Measures training with batches of `batch` on `workers` threads.
     public func run(batch: Int, workers: Int) throws -> Result {
-        var random = Engine.CounterRandom(seed: 0, purpose: .benchmark)
+        var random = CounterRandom(seed: 0, purpose: .benchmark)
         let labels = (0..<examples).map { _ in Int32(random.below(UInt32(classes))) }
         let names = (0..<classes).map(String.init)
         let features: FeatureStorage

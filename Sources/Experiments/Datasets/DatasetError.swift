@@ -56,6 +56,8 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
     case classEmpty(path: String)
     /// A class of the test folder that was never trained.
     case testOnlyClass(path: String)
+    /// Columns of the model that a table for it lacks.
+    case modelColumnsMissing(path: String, missing: [String])
     /// The data does not fit what the model was trained on.
     case otherKind(path: String, expected: String)
 
@@ -110,13 +112,16 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
             "\(broken) of \(total) files in \(path) cannot be used, for example \(example.path): \(example.reason)"
         case .classEmpty(let path): "the class folder \(path) holds no usable PNG or JPEG image"
         case .testOnlyClass(let path): "\(path) is a class of the test folder that the train folder lacks"
+        case .modelColumnsMissing(let path, let missing):
+            "\(path) lacks the \(missing.count == 1 ? "column" : "columns") \(listed(missing)), on which the model was "
+                + "trained"
         case .otherKind(let path, let expected): "\(path) does not fit the model, which takes \(expected)"
         }
     }
 }
 
-/// At most ten names, quoted where they hold blanks.
-private func listed(_ names: [String]) -> String {
+/// At most ten names, for the middle of a sentence.
+func listed(_ names: [String]) -> String {
     names.prefix(10).joined(separator: ", ") + (names.count > 10 ? " and \(names.count - 10) more" : "")
 }
 
@@ -125,6 +130,6 @@ private func shellQuoted(_ word: String) -> String {
     let plain = word.utf8.allSatisfy { byte in
         (byte >= 0x30 && byte <= 0x39) || (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7a) || byte == 0x5f || byte == 0x2e
     }
-    return plain && !word.isEmpty ? word : "'" + word.split(separator: "'", omittingEmptySubsequences: false)
-        .joined(separator: "'\\''") + "'"
+    guard !plain || word.isEmpty else { return word }
+    return "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
 }

@@ -47,6 +47,8 @@ public enum DatasetLoader {
         switch try FileBytes.entry(at: path) {
         case .other: throw .unreadable(path: path.text, reason: "it is neither a file nor a folder")
         case .file:
+            // Before IDX: a record's label and first pixels can look like an IDX header.
+            if CIFARFiles.isBatchName(path.name) { return try CIFARFiles.load(file: path, name: spec.dataset) }
             let start = try FileBytes.read(path, limit: .max - 1, prefix: 4096)
             if IDXFiles.looksLike(start) || IDXFiles.isImagesName(path.name) {
                 return try IDXFiles.load(images: path, name: spec.dataset)
@@ -58,8 +60,13 @@ public enum DatasetLoader {
                 origin: "CSV file \(path.text)")
         case .folder:
             let names = try FileBytes.names(in: path).map { String(decoding: $0, as: UTF8.self) }
-            if names.contains(where: IDXFiles.isImagesName) { return try IDXFiles.load(folder: path, name: spec.dataset) }
-            throw .unrecognised(path: path.text)
+            if names.contains(where: IDXFiles.isImagesName) {
+                return try IDXFiles.load(folder: path, name: spec.dataset)
+            }
+            if let batches = CIFARFiles.batchesFolder(path, names: names) {
+                return try CIFARFiles.load(folder: batches, name: spec.dataset)
+            }
+            return try ImageFolder.load(path, name: spec.dataset, resize: spec.resize, grey: spec.grey)
         }
     }
 }

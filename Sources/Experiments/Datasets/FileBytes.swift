@@ -63,6 +63,13 @@ enum FileBytes {
         return !path.bytes.contains(0) && path.withCString { stat($0, &facts) } == 0
     }
 
+    /// Whether a folder, or a link to one, stands there.
+    static func isFolder(_ path: DiskPath) -> Bool {
+        var facts = stat()
+        return !path.bytes.contains(0) && path.withCString { stat($0, &facts) } == 0
+            && facts.st_mode & S_IFMT == S_IFDIR
+    }
+
     /// The names in a folder without those that start with a dot, sorted by their bytes.
     static func names(in folder: DiskPath) throws(DatasetError) -> [[UInt8]] {
         guard let stream = folder.withCString({ opendir($0) }) else {

@@ -1,5 +1,6 @@
 // Grey and resize on images in memory: a part of the preprocessing that goes with the model.
 import CImages
+import Dispatch
 import Engine
 
 /// What is done to every image before anything else.
@@ -21,23 +22,27 @@ struct ImagePreparation {
             channels = 1
         }
         var size = ImageSize(height: height, width: width)
-        if let resize, resize != size {
-            let bytes = dataset.count * channels * resize.height * resize.width
-            try MemoryBudget.check("\(dataset.count) images of \(resize.height)x\(resize.width)", bytes: bytes)
-            let channels = channels
-            pixels = Self.mapImages(
-                pixels, count: dataset.count, from: channels * height * width,
-                to: channels * resize.height * resize.width
-            ) {
-                wb_image_resize(
-                    $0, Int32(channels), Int32(height), Int32(width), $1, Int32(resize.height), Int32(resize.width))
-            }
+        if let resize {
+            pixels = try Self.stretch(pixels, count: dataset.count, channels: channels, from: size, to: resize)
             size = resize
         }
         dataset = Dataset(
             name: dataset.name, shape: .image(channels: channels, height: size.height, width: size.width),
             classes: dataset.classes, features: .bytes(pixels), labels: dataset.labels,
             officialTest: dataset.officialTest, skipped: dataset.skipped, origin: dataset.origin)
+    }
+
+    /// `count` images of another size, as Pillow's BILINEAR gives them. Throws when they would not fit into memory.
+    static func stretch(
+        _ pixels: [UInt8], count: Int, channels: Int, from: ImageSize, to: ImageSize
+    ) throws(DatasetError) -> [UInt8] {
+        guard from != to else { return pixels }
+        let bytes = channels * to.height * to.width
+        try MemoryBudget.check("\(count) images of \(to.height)x\(to.width)", bytes: count * bytes)
+        return mapImages(pixels, count: count, from: channels * from.height * from.width, to: bytes) {
+            wb_image_resize(
+                $0, Int32(channels), Int32(from.height), Int32(from.width), $1, Int32(to.height), Int32(to.width))
+        }
     }
 
     /// Throws for sizes that are not images.
@@ -47,15 +52,18 @@ struct ImagePreparation {
         }
     }
 
+    /// Each image through `body`, on all processors; images take `from` bytes before and `to` after.
     private static func mapImages(
         _ pixels: [UInt8], count: Int, from: Int, to: Int,
         _ body: @Sendable (UnsafePointer<UInt8>, UnsafeMutablePointer<UInt8>) -> Bool
     ) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: count * to) { target, initialized in
             pixels.withUnsafeBufferPointer { source in
-                guard let source = source.baseAddress, let target = target.baseAddress else { return }
-                for index in 0..<count {
-                    precondition(body(source + index * from, target + index * to), "out of memory for one image")
+                guard let before = source.baseAddress, let after = target.baseAddress else { return }
+                // Each image has places of its own, so no two threads write to one byte.
+                nonisolated(unsafe) let (images, results) = (before, after)
+                DispatchQueue.concurrentPerform(iterations: count) { index in
+                    precondition(body(images + index * from, results + index * to), "out of memory for one image")
                 }
             }
             initialized = count * to

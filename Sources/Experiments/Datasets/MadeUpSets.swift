@@ -44,7 +44,7 @@ enum MadeUpSets {
     ) -> Dataset {
         var values: [Float] = []
         for index in 0..<examples {
-            var random = CounterRandom(seed: seed, stream: UInt64(index))
+            var random = CounterRandom(seed: seed, purpose: .madeUp, first: index)
             let (x, y) = point(index % classes.count, &random)
             values += [Float(x), Float(y)]
         }
@@ -59,7 +59,7 @@ enum MadeUpSets {
         let size = 3 * Shape.side * Shape.side
         let pixels = [UInt8](unsafeUninitializedCapacity: examples * size) { buffer, initialized in
             for index in 0..<examples {
-                var random = CounterRandom(seed: seed, stream: UInt64(index))
+                var random = CounterRandom(seed: seed, purpose: .madeUp, first: index)
                 let image = UnsafeMutableBufferPointer(rebasing: buffer[index * size..<(index + 1) * size])
                 Shape.allCases[index % Shape.allCases.count].draw(into: image, &random)
             }

@@ -1,4 +1,5 @@
 // The ten shapes of the made-up image set: drawn as a function of place, in random colours on a random texture.
+import Engine
 
 /// A figure in a 32x32 colour image.
 enum Shape: String, CaseIterable {
@@ -24,7 +25,7 @@ enum Shape: String, CaseIterable {
             let distance = random.uniform(0.6, 0.8)
             return (x: place.x * distance, y: place.y * distance)
         }
-        let phase = random.unit()
+        let phase = random.uniform(0, 1)
         let noise = random.uniform(4, 16)
         for y in 0..<side {
             for x in 0..<side {
@@ -76,7 +77,9 @@ enum Shape: String, CaseIterable {
 
     private static func isEven(_ value: Double) -> Bool { Int(value.rounded(.down)) & 1 == 0 }
 
-    private static func colour(_ random: inout CounterRandom) -> [Double] { (0..<3).map { _ in random.uniform(20, 235) } }
+    private static func colour(_ random: inout CounterRandom) -> [Double] {
+        (0..<3).map { _ in random.uniform(20, 235) }
+    }
 
     private static func distance(_ a: [Double], _ b: [Double]) -> Double {
         zip(a, b).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }.squareRoot()

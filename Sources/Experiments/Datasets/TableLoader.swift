@@ -123,15 +123,11 @@ enum TableLoader {
             switch try ColumnReading(of: column, in: table) {
             case .numbers:
                 columns.append(Column(name: name, kind: .numeric))
-                for row in 0..<table.rowCount {
-                    values[row * inputs.count + position] = try number(table, row: row, column: column)
-                }
+                try fill(&values, at: position, of: inputs.count, as: .numeric, from: column, in: table)
             case .categories(let levels):
-                columns.append(Column(name: name, kind: .category(levels: levels)))
-                let codes = Dictionary(uniqueKeysWithValues: zip(levels, (0..<levels.count).map(Float.init)))
-                for row in 0..<table.rowCount {
-                    values[row * inputs.count + position] = code(table, row: row, column: column, codes: codes)
-                }
+                let kind = ColumnKind.category(levels: levels)
+                columns.append(Column(name: name, kind: kind))
+                try fill(&values, at: position, of: inputs.count, as: kind, from: column, in: table)
             case .unusable(let problem):
                 problems.append(problem)
                 ignoring.append(name)
@@ -143,8 +139,27 @@ enum TableLoader {
         return (columns, values)
     }
 
+    /// The table's `column` to place `position` of each row of `values`, which are `width` long: numbers, or indices of
+    /// categories; NaN when missing, or when a category is unknown. Throws for text among numbers.
+    static func fill(
+        _ values: inout [Float], at position: Int, of width: Int, as kind: ColumnKind, from column: Int,
+        in table: CSVTable
+    ) throws(DatasetError) {
+        switch kind {
+        case .numeric:
+            for row in 0..<table.rowCount {
+                values[row * width + position] = try number(table, row: row, column: column)
+            }
+        case .category(let levels):
+            let codes = Dictionary(uniqueKeysWithValues: zip(levels, (0..<levels.count).map(Float.init)))
+            for row in 0..<table.rowCount {
+                values[row * width + position] = code(table, row: row, column: column, codes: codes)
+            }
+        }
+    }
+
     /// A number, NaN when missing. Throws for text, and for numbers that a Float cannot hold.
-    static func number(_ table: CSVTable, row: Int, column: Int) throws(DatasetError) -> Float {
+    private static func number(_ table: CSVTable, row: Int, column: Int) throws(DatasetError) -> Float {
         let value: Double? = table.withField(row: row, column: column) {
             isMissing($0) ? .nan : parseNumber($0, decimalComma: table.hasDecimalCommas)
         }
@@ -158,7 +173,7 @@ enum TableLoader {
     }
 
     /// A category's index, NaN when missing or unknown.
-    static func code(_ table: CSVTable, row: Int, column: Int, codes: [String: Float]) -> Float {
+    private static func code(_ table: CSVTable, row: Int, column: Int, codes: [String: Float]) -> Float {
         table.withField(row: row, column: column) {
             isMissing($0) ? .nan : codes[String(decoding: $0, as: UTF8.self)] ?? .nan
         }
@@ -217,7 +232,8 @@ private enum ColumnReading {
             return
         }
         let sample = TableLoader.shortened(table.field(row: firstText, column: column))
-        let texts = levels.count > TableLoader.maximumLevels ? "more than \(TableLoader.maximumLevels)" : "\(levels.count)"
+        let texts =
+            levels.count > TableLoader.maximumLevels ? "more than \(TableLoader.maximumLevels)" : "\(levels.count)"
         let present = (0..<table.rowCount).count { row in
             !table.withField(row: row, column: column) { TableLoader.isMissing($0) }
         }
