@@ -285,7 +285,8 @@ public struct LineChart: Sendable {
             curve.y.last.map { " " + (y.unit == .fraction ? Format.percent($0) : Format.number($0)) } ?? ""
         }
         // Names are worth more than values: where both have no room, the names stand alone.
-        let full = zip(zip(samples, series), values).reduce(0) { $0 + displayWidth($1.0.0 + $1.0.1.name + $1.1) + 4 } - 3
+        let texts = series.indices.map { samples[$0] + series[$0].name + values[$0] }
+        let full = texts.reduce(0) { $0 + displayWidth($1) + 4 } - 3
         let showsValues = full <= rect.columns
         for (index, curve) in series.enumerated() {
             let last = showsValues ? values[index] : ""

@@ -21,11 +21,11 @@ struct EvaluateCommand: ParsableCommand {
         let result = try model.evaluate(data: data, workers: workerOptions.workers ?? Machine.processors)
         let confusion = result.confusion
         if json {
-            let perClass: [Any] = zip(result.classes, confusion.perClass).map { name, scores -> [(String, Any?)] in
-                [
+            let perClass = zip(result.classes, confusion.perClass).map { name, scores in
+                Output.Fields([
                     ("class", name), ("support", scores.support), ("precision", scores.precision),
                     ("recall", scores.recall), ("f1", scores.f1),
-                ]
+                ])
             }
             Output.line(
                 Output.json([

@@ -37,6 +37,12 @@ enum Output {
         }
     }
 
+    /// Names and values of a JSON object within another one.
+    struct Fields {
+        var fields: [(String, Any?)]
+        init(_ fields: [(String, Any?)]) { self.fields = fields }
+    }
+
     /// One JSON object of `fields`, in their order. Numbers that are not finite become null.
     static func json(_ fields: [(String, Any?)]) -> String {
         "{" + fields.map { "\(quoted($0.0)):\($0.1.map(value) ?? "null")" }.joined(separator: ",") + "}"
@@ -49,9 +55,9 @@ enum Output {
         case let number as Int: "\(number)"
         case let number as Double: number.isFinite ? "\(number)" : "null"
         case let number as Float: number.isFinite ? "\(number)" : "null"
+        case let object as Fields: json(object.fields)
         case let list as [Any]: "[" + list.map(value).joined(separator: ",") + "]"
-        case let object as [(String, Any?)]: json(object)
-        default: "null"
+        default: preconditionFailure("\(type(of: any)) has no JSON here")
         }
     }
 

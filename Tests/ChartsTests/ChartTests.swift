@@ -221,7 +221,8 @@ struct FormatTests {
         #expect(Format.bytes(512) == "512 B" && Format.bytes(1_258_291) == "1.2 MiB" && Format.bytes(1023) == "1023 B")
         #expect(Format.percent(0.97123) == "97.12 %" && Format.percent(1) == "100.00 %")
         for value in [0.000123456, 0.00123456, 0.0123456, 0.123456, 1.23456, 12.3456, 123.456, 9999, 123_456, 1e-300] {
-            #expect(Format.compact(value).count <= 9 && abs((Double(Format.compact(value)) ?? value) / value - 1) < 0.006)
+            let text = Format.compact(value)
+            #expect(text.count <= 9 && abs((Double(text) ?? value) / value - 1) < 0.006)
         }
         #expect(Format.short(12_345) == "12.35k" && Format.short(950) == "950" && Format.short(2e6) == "2M")
     }

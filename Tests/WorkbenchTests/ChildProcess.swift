@@ -11,7 +11,8 @@ final class ChildProcess {
 
     /// Starts `arguments[0]` (searched in PATH) in `folder`; its output goes to files, or nowhere.
     init(
-        _ arguments: [String], environment: [String: String], folder: String, output: String? = nil, error: String? = nil
+        _ arguments: [String], environment: [String: String], folder: String, output: String? = nil,
+        error: String? = nil
     ) throws {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)

@@ -64,7 +64,8 @@ import Testing
         #expect(try second.text.replacing("\n", with: "").contains("goes on; see it again with: workbench attach"))
         #expect(try second.isRestored)
 
-        let session = try #require(try FileManager.default.contentsOfDirectory(atPath: program.sessions.path).first)
+        let session = try #require(
+            try FileManager.default.contentsOfDirectory(atPath: program.sessions.path).first { $0.hasSuffix(".session") })
         try eventually("the run's end", within: 120) {
             try program.run("sessions", "--json").last["status"] as? String == "finished"
         }
@@ -165,7 +166,7 @@ import Testing
             #expect(outcome.output.isEmpty && !outcome.error.contains("\u{1B}"))
             #expect(outcome.error.split(separator: "\n").count <= 2, "\(outcome.error)")
         }
-        let dumb = try TerminalScreen(program, environment: ["TERM": "dumb"])
+        let dumb = try TerminalScreen(program, term: "dumb")
         #expect(try dumb.exitStatus() == 2)
     }
 }

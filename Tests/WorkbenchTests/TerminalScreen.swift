@@ -9,26 +9,29 @@ final class TerminalScreen {
     private let statusFile: String
 
     /// Opens a window of `columns` x `rows` that runs `workbench arguments`, between two `stty -g` whose words are kept in
-    /// `before` and `after` of the program's folder.
+    /// `before` and `after` of the program's folder. `term` is what the program takes the terminal for.
     init(
         _ program: Program, _ arguments: [String] = [], columns: Int = 120, rows: Int = 40,
-        environment: [String: String] = [:]
+        environment: [String: String] = [:], term: String? = nil
     ) throws {
         self.program = program
         socket = "wb-test-\(UUID().uuidString.prefix(8))"
         statusFile = program.folder.appendingPathComponent("status-\(socket)").path
         let settings = program.folder.appendingPathComponent("tmux.conf")
         try Data(
-            "set -g default-terminal tmux-256color\nset -g status off\nset -g remain-on-exit on\nset -sg escape-time 0\n"
+            "set -g default-terminal tmux-256color\nset -g status off\nset -sg escape-time 0\n"
                 .utf8
         ).write(to: settings)
         let folder = program.folder.path
         let command =
-            "cd \(folder); stty -g > before; "
+            "cd \(folder); stty -g > before; " + (term.map { "TERM=\($0) " } ?? "")
             + ([Program.path] + arguments).map { "'\($0)'" }.joined(separator: " ")
-            + "; echo $? > \(statusFile).new; stty -g > after; mv \(statusFile).new \(statusFile)"
+            + "; echo \\$? > \(statusFile).new; stty -g > after; mv \(statusFile).new \(statusFile); sleep 600"
         _ = try tmux(
-            ["-f", settings.path, "new-session", "-d", "-x", "\(columns)", "-y", "\(rows)", "exec sh -c \"\(command)\""],
+            [
+                "-f", settings.path, "new-session", "-d", "-x", "\(columns)", "-y", "\(rows)",
+                "exec sh -c \"\(command)\"",
+            ],
             environment: program.environment(environment))
     }
 
@@ -66,7 +69,8 @@ final class TerminalScreen {
     var isAlternate: Bool { get throws { try tmux(["display", "-p", "#{alternate_on}"]).hasPrefix("1") } }
 
     /// Waits until `wanted` is shown.
-    func wait(for wanted: String, within seconds: Double = 30, sourceLocation: SourceLocation = #_sourceLocation) throws {
+    func wait(for wanted: String, within seconds: Double = 30, sourceLocation: SourceLocation = #_sourceLocation) throws
+    {
         let end = ContinuousClock.now + .seconds(seconds)
         var shown = ""
         while ContinuousClock.now < end {
@@ -97,7 +101,8 @@ final class TerminalScreen {
     /// Waits until the program has ended; its exit status.
     func exitStatus(within seconds: Double = 10, sourceLocation: SourceLocation = #_sourceLocation) throws -> Int32? {
         let file = statusFile
-        eventually("the program's end", within: seconds, { FileManager.default.fileExists(atPath: file) },
+        eventually(
+            "the program's end", within: seconds, { FileManager.default.fileExists(atPath: file) },
             sourceLocation: sourceLocation)
         let text = try String(contentsOfFile: file, encoding: .utf8)
         return Int32(text.trimmingCharacters(in: .whitespacesAndNewlines))

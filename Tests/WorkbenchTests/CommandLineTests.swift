@@ -1,0 +1,208 @@
+// The built program's commands: what they print, what they refuse, what they keep.
+import Foundation
+import Testing
+
+@Suite struct CommandLineTests {
+    @Test func versionAndHelp() throws {
+        let program = try Program()
+        let version = try program.run("--version")
+        #expect(version.status == 0 && version.output.contains(/^[0-9]+\.[0-9]+\.[0-9]+\n$/))
+        let help = try program.run("--help")
+        #expect(help.status == 0)
+        for command in ["train", "resume", "attach", "predict", "evaluate", "replay", "sessions", "doctor"] {
+            #expect(help.output.contains(command))
+            #expect(try program.run(command, "--help").status == 0)
+        }
+    }
+
+    /// Every number of workers gives the same weights, and says how many really computed.
+    @Test(arguments: ["digits-cnn", "shapes-cnn", "breast-cancer-mlp"])
+    func workersChangeNothing(preset: String) throws {
+        let program = try Program()
+        var hashes: Set<String> = []
+        for workers in [1, 2, 3, 4] {
+            let outcome = try program.run(
+                "train", preset, "--epochs", "2", "--workers", "\(workers)", "--json", "--set", "training.log_every=7")
+            #expect(outcome.status == 0, "\(outcome.error)")
+            #expect(outcome.last["event"] as? String == "finished")
+            #expect(outcome.last["workers"] as? Int == workers)
+            hashes.insert(try #require(outcome.last["weights_sha256"] as? String))
+        }
+        #expect(hashes.count == 1)
+    }
+
+    /// What other programs rely on: names and kinds of the fields.
+    @Test func jsonHasItsNames() throws {
+        let program = try Program()
+        let train = try program.run("train", "iris-mlp", "--epochs", "5", "--json", "--session", "iris.session")
+        #expect(train.status == 0 && train.error.isEmpty)
+        let kinds = Set(train.objects.compactMap { $0["event"] as? String })
+        #expect(kinds.isSuperset(of: ["started", "stepped", "evaluated", "checkpointed", "finished"]))
+        for event in train.objects where event["event"] as? String == "stepped" {
+            for name in ["step", "epoch", "seconds", "train/loss", "train/accuracy"] { #expect(event[name] is NSNumber, "\(name)") }
+        }
+        for name in ["train/loss", "validation/accuracy", "test/accuracy", "images_per_s"] {
+            #expect(train.last[name] is NSNumber, "\(name)")
+        }
+        #expect((train.last["weights_sha256"] as? String)?.count == 64)
+        #expect(train.last["session"] as? String == "iris.session")
+
+        let evaluated = try program.run("evaluate", "iris.session", "--json")
+        #expect(evaluated.status == 0)
+        #expect(
+            (evaluated.last["accuracy"] as? Double ?? -1) == (train.last["test/accuracy"] as? Double ?? -2))
+        let confusion = try #require(evaluated.last["confusion"] as? [[Int]])
+        #expect(confusion.flatMap { $0 }.reduce(0, +) == 30 && confusion.allSatisfy { $0.reduce(0, +) == 10 })
+        #expect((evaluated.last["per_class"] as? [[String: Any]])?.count == 3)
+
+        let sessions = try program.run("sessions", "--sessions", ".", "--json")
+        #expect(sessions.last["status"] as? String == "finished" && sessions.last["epochs"] as? Int == 5)
+        let doctor = try program.run("doctor", "--json")
+        #expect(doctor.status == 0 && (doctor.last["float32_gflop_per_s"] as? Double ?? 0) > 0.1)
+        let attached = try program.run("attach", "iris.session", "--json")
+        #expect(attached.output.split(separator: "\n").count == train.output.split(separator: "\n").count)
+    }
+
+    /// Predictions on new files, by name of column, equal to what the model says of the same rows.
+    @Test func predicts() throws {
+        let program = try Program()
+        var table = "height,width,kind\n"
+        for index in 0..<200 {
+            let isTall = index % 2 == 0
+            table += "\(isTall ? 30 + index % 7 : 10 + index % 5),\(5 + index % 11),\(isTall ? "tall" : "short")\n"
+        }
+        try program.write("plants.csv", table)
+        let train = try program.run(
+            "train", "plants.csv", "--target", "kind", "--session", "plants.session", "--epochs", "30", "--json")
+        #expect(train.status == 0, "\(train.error)")
+        try program.write("new.csv", "width,note,height\n7,a,33\n8,b,11\n")
+        let predicted = try program.run("predict", "plants.session", "new.csv", "--json")
+        #expect(predicted.status == 0, "\(predicted.error)")
+        #expect(predicted.objects.map { $0["label"] as? String } == ["tall", "short"])
+        for object in predicted.objects {
+            let all = try #require(object["probabilities"] as? [String: Double])
+            #expect(Set(all.keys) == ["tall", "short"] && abs(all.values.reduce(0, +) - 1) < 1e-5)
+            #expect(object["probability"] as? Double == all.values.max())
+            #expect((object["input"] as? String)?.contains("new.csv") == true)
+        }
+        let lacking = try program.write("lacking.csv", "width\n7\n")
+        let refused = try program.run("predict", "plants.session", lacking)
+        #expect(refused.status == 2 && refused.error.contains("height"))
+    }
+
+    /// A progress bar goes to stderr, only data to stdout; in a pipe there is no bar that rewrites itself.
+    @Test func dataOnStdoutAndMessagesOnStderr() throws {
+        let program = try Program()
+        let outcome = try program.run("train", "iris-mlp", "--epochs", "3")
+        #expect(outcome.status == 0 && outcome.output.isEmpty)
+        #expect(!outcome.error.contains("\r") && !outcome.error.contains("\u{1B}"))
+        #expect(outcome.error.contains("test"))
+    }
+
+    @Test func detachLeavesItRunning() throws {
+        let program = try Program()
+        let outcome = try program.run("train", "iris-mlp", "--detach")
+        #expect(outcome.status == 0)
+        let session = outcome.output.trimmingCharacters(in: .whitespacesAndNewlines)
+        #expect(FileManager.default.fileExists(atPath: session))
+        try eventually("its end") { try program.run("sessions", "--json").last["status"] as? String == "finished" }
+    }
+}
+
+/// A thing that a person gets wrong, and what the one sentence about it must name.
+struct Mistake: Sendable, CustomTestStringConvertible {
+    var name: String
+    var arguments: [String]
+    var names: [String]
+    var testDescription: String { name }
+
+    static let all: [Mistake] = [
+        Mistake(name: "no such file", arguments: ["train", "nothing.yaml"], names: ["nothing.yaml", "no such file"]),
+        Mistake(name: "no such preset", arguments: ["train", "digits-cn"], names: ["did you mean digits-cnn"]),
+        Mistake(
+            name: "truncated IDX", arguments: ["train", "mnist-cnn", "--data", "cut"],
+            names: ["train-images-idx3-ubyte", "damaged"]),
+        Mistake(
+            name: "wrong magic", arguments: ["train", "mnist-cnn", "--data", "magic"],
+            names: ["train-images-idx3-ubyte"]),
+        Mistake(
+            name: "ragged CSV", arguments: ["train", "ragged.csv"], names: ["ragged.csv, line 3", "2 fields", "3"]),
+        Mistake(
+            name: "unknown target", arguments: ["train", "ragged.csv", "--target", "colour"], names: ["ragged.csv"]),
+        Mistake(name: "unknown layer", arguments: ["train", "layer.yaml"], names: ["layer.yaml:4", "convolve"]),
+        Mistake(name: "network that does not fit", arguments: ["train", "fit.yaml"], names: ["Layer 1 (conv)"]),
+        Mistake(
+            name: "softmax before cross-entropy", arguments: ["train", "softmax.yaml"],
+            names: ["softmax.yaml:5", "softmax"]),
+        Mistake(name: "batch 0", arguments: ["train", "digits-cnn", "--batch", "0"], names: ["batch"]),
+        Mistake(name: "workers 0", arguments: ["train", "digits-cnn", "--workers", "0"], names: ["--workers 0"]),
+        Mistake(name: "not YAML", arguments: ["train", "broken.yaml"], names: ["broken.yaml:2"]),
+        Mistake(name: "no session", arguments: ["evaluate", "ragged.csv"], names: ["ragged.csv"]),
+        Mistake(name: "no session to replay", arguments: ["replay", "noise", "--once"], names: ["noise"]),
+        Mistake(name: "no session to resume", arguments: ["resume", "absent.session"], names: ["absent.session"]),
+        Mistake(name: "unknown option", arguments: ["train", "iris-mlp", "--colour"], names: ["--colour"]),
+    ]
+}
+
+@Suite struct MistakeTests {
+    private func prepare(_ program: Program) throws {
+        var header = Data([0, 0, 8, 3, 0, 0, 0, 10, 0, 0, 0, 28, 0, 0, 0, 28])
+        try program.write("cut/train-images-idx3-ubyte", header + Data(count: 700))
+        try program.write("cut/train-labels-idx1-ubyte", Data([0, 0, 8, 1, 0, 0, 0, 10]) + Data(count: 10))
+        header[2] = 9
+        header[1] = 7
+        try program.write("magic/train-images-idx3-ubyte", header + Data(count: 7840))
+        try program.write("magic/train-labels-idx1-ubyte", Data([0, 0, 8, 1, 0, 0, 0, 10]) + Data(count: 10))
+        try program.write("ragged.csv", "a,b,kind\n1,2,x\n3,4\n5,6,y\n")
+        func spec(_ layers: String) -> String {
+            "data: {dataset: iris, test_fraction: 0.2}\nnetwork:\n  - dense: {units: 8}\n\(layers)training: {epochs: 1}\n"
+        }
+        try program.write("layer.yaml", spec("  - convolve: {filters: 8}\n  - dense: {units: classes}\n"))
+        try program.write("softmax.yaml", spec("  - dense: {units: classes}\n  - softmax\n"))
+        try program.write(
+            "fit.yaml",
+            "data: {dataset: iris, test_fraction: 0.2}\nnetwork:\n  - conv: {filters: 8, kernel: 3}\n  - dense: "
+                + "{units: classes}\n")
+        try program.write("broken.yaml", "data: {dataset: iris\nnetwork: [\n")
+        try program.write("noise", Data((0..<9000).map { UInt8(truncatingIfNeeded: $0 &* 7919 >> 3) }))
+    }
+
+    /// One clear sentence on stderr, exit code 2, nothing on stdout, no session left behind.
+    @Test(arguments: Mistake.all)
+    func isOneSentence(_ mistake: Mistake) throws {
+        let program = try Program()
+        try prepare(program)
+        let outcome = try program.run(mistake.arguments)
+        #expect(outcome.status == 2, "\(outcome.error)")
+        #expect(outcome.output.isEmpty)
+        let lines = outcome.error.split(separator: "\n").filter { !$0.hasPrefix("See `workbench") }
+        #expect(lines.count == 1 && lines[0].hasPrefix("workbench: "), "\(outcome.error)")
+        for name in mistake.names { #expect(outcome.error.contains(name), "\(outcome.error)") }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: program.sessions.path).isEmpty)
+    }
+
+    /// One broken file in a folder of images: skipped, listed, counted; the rest trains.
+    @Test func aBrokenImageIsSkipped() throws {
+        let program = try Program()
+        let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent("Fixtures/images")
+        let names = try FileManager.default.contentsOfDirectory(atPath: fixtures.path).filter { $0.hasSuffix(".png") }
+        let image = try Data(contentsOf: fixtures.appendingPathComponent(try #require(names.min())))
+        for index in 0..<12 {
+            try program.write("pictures/cat/\(index).png", image)
+            try program.write("pictures/dog/\(index).png", image)
+        }
+        try program.write("pictures/dog/broken.png", image.prefix(image.count / 2))
+        try program.write(
+            "pictures.yaml",
+            "data: {dataset: folder, path: pictures, resize: 8, test_fraction: 0.25, validation_fraction: 0}\nnetwork:\n  - flatten\n  - dense: "
+                + "{units: classes}\ntraining: {epochs: 1}\n")
+        let outcome = try program.run("train", "pictures.yaml", "--json")
+        #expect(outcome.status == 0, "\(outcome.error)")
+        let warnings = outcome.objects.filter { $0["event"] as? String == "warned" }
+        #expect(warnings.count == 1)
+        #expect((warnings.first?["message"] as? String)?.contains("broken.png was skipped") == true)
+        let started = try #require(outcome.objects.first)
+        #expect((started["train"] as? Int ?? started["train_examples"] as? Int) == 18, "\(started)")
+    }
+}
