@@ -262,7 +262,7 @@ private func epochLines(_ run: RunState) -> [[Part]] {
     let train = run.curves["train/loss"] ?? Curve()
     let best = bestPoint(accuracy)?.step
     let perEpoch = max(1, run.head?.stepsPerEpoch ?? 1)
-    var lines = [["", "train", "\(watched.prefix(3)) loss", "accuracy"].map { Part($0, .dim) }]
+    var lines = [["", "train loss", "\(watched.prefix(3)) loss", "accuracy"].map { Part($0, .dim) }]
     var at = 0
     for (index, step) in accuracy.steps.enumerated() {
         while at + 1 < train.count, train.steps[at + 1] <= step { at += 1 }
@@ -276,17 +276,19 @@ private func epochLines(_ run: RunState) -> [[Part]] {
     return lines
 }
 
-/// The heading and the newest epochs.
+/// The heading and the newest epochs; where there is little room, without the train loss, which the curve shows too.
 private func drawEpochs(_ lines: [[Part]], _ rect: Rect, _ state: State, _ grid: inout Grid) {
     guard let heading = lines.first else { return }
     let shown = [heading] + lines.dropFirst().suffix(rect.rows - 1)
+    let columns = rect.columns >= 34 ? [1, 2, 3] : [2, 3]
     let first = 4
-    let width = (rect.columns - first) / 3
+    let width = (rect.columns - first) / columns.count
     for (index, line) in shown.enumerated() {
-        for (place, part) in line.enumerated() {
-            let columns = place == 0 ? first - 1 : width - 1
-            let end = rect.column + first + place * width
-            grid.writeRight([part], row: rect.row + index, end: end, columns: columns, glyphs: state.glyphs)
+        let row = rect.row + index
+        grid.writeRight([line[0]], row: row, end: rect.column + first, columns: first, glyphs: state.glyphs)
+        for (place, column) in columns.enumerated() {
+            let end = rect.column + first + (place + 1) * width
+            grid.writeRight([line[column]], row: row, end: end, columns: width - 1, glyphs: state.glyphs)
         }
     }
 }
