@@ -65,7 +65,9 @@ import Testing
         #expect(try second.isRestored)
 
         let session = try #require(
-            try FileManager.default.contentsOfDirectory(atPath: program.sessions.path).first { $0.hasSuffix(".session") })
+            try FileManager.default.contentsOfDirectory(atPath: program.sessions.path).first {
+                $0.hasSuffix(".session")
+            })
         try eventually("the run's end", within: 120) {
             try program.run("sessions", "--json").last["status"] as? String == "finished"
         }
