@@ -98,9 +98,9 @@ struct ROCTests {
             // Without a limit only points on lines go, so the area stays.
             let corners = full.simplified(maximumPoints: .max)
             #expect(abs(area(corners) - auc) < 1e-9)
-            let direct = ROCCurve.oneVersusRest(
-                probabilities: zip(scores, labels).flatMap { [1 - $0.0, $0.0] }, labels: labels.map { $0 ? 1 : 0 },
-                classes: 2, keepsCorners: true)[1]
+            let direct = ROCCurve(
+                class: 1, of: 2, probabilities: scores.flatMap { [1 - $0, $0] }, labels: labels.map { $0 ? 1 : 0 },
+                keepsCorners: true)
             #expect(direct == corners, "round \(round)")
             let few = full.simplified(maximumPoints: 40)
             #expect(few.count <= 40)

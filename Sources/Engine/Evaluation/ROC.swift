@@ -98,22 +98,20 @@ public struct ROCCurve: Sendable, Equatable {
     ///   - labels: a class index an example.
     /// - Complexity: O(classes · n log n).
     public static func oneVersusRest(probabilities: [Float], labels: [Int32], classes: Int) -> [ROCCurve] {
-        oneVersusRest(probabilities: probabilities, labels: labels, classes: classes, keepsCorners: false)
+        (0..<classes).map {
+            ROCCurve(class: $0, of: classes, probabilities: probabilities, labels: labels, keepsCorners: false)
+        }
     }
 
-    static func oneVersusRest(
-        probabilities: [Float], labels: [Int32], classes: Int, keepsCorners: Bool
-    ) -> [ROCCurve] {
+    /// The curve of class `k` against all others. With `keepsCorners` without the points that lie on the line between
+    /// their neighbours.
+    init(class k: Int, of classes: Int, probabilities: [Float], labels: [Int32], keepsCorners: Bool) {
         precondition(
             probabilities.count == labels.count * classes, "\(probabilities.count) values, \(labels.count) labels")
         let sorter = ScoreSorter(count: labels.count)
-        return probabilities.withUnsafeBufferPointer { probabilities in
+        self = probabilities.withUnsafeBufferPointer { probabilities in
             labels.withUnsafeBufferPointer { labels in
-                (0..<classes).map { k in
-                    sorter.curve(keepsCorners: keepsCorners) {
-                        (probabilities[$0 * classes + k], labels[$0] == Int32(k))
-                    }
-                }
+                sorter.curve(keepsCorners: keepsCorners) { (probabilities[$0 * classes + k], labels[$0] == Int32(k)) }
             }
         }
     }

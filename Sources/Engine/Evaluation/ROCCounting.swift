@@ -1,6 +1,6 @@
 // The counting behind an ROC curve: scores sorted as bit patterns, points and area in whole numbers.
 
-/// Sorts scores with their labels, largest first, in memory that serves one class after the other.
+/// Sorts scores with their labels, largest first.
 ///
 /// Unsafe pointers: two buffers that change places after each pass of the sort.
 final class ScoreSorter {
@@ -21,16 +21,18 @@ final class ScoreSorter {
 
     /// The curve of as many examples as the sorter was made for; `example` gives the score and the label of each.
     func curve(keepsCorners: Bool, _ example: (Int) -> (score: Float, isPositive: Bool)) -> ROCCurve {
-        for index in keys.indices {
+        let filled = keys
+        for index in filled.indices {
             let (score, isPositive) = example(index)
             if score.isNaN { return .undefined }
-            keys[index] = UInt64(Self.descending(score)) << 1 | (isPositive ? 1 : 0)
+            filled[index] = UInt64(Self.descending(score)) << 1 | (isPositive ? 1 : 0)
         }
         sort()
+        let sorted = keys
         var counting = ROCCounting(keepsCorners: keepsCorners)
-        for index in keys.indices {
-            let key = keys[index]
-            let isLast = index + 1 == keys.count || keys[index + 1] >> 1 != key >> 1
+        for index in sorted.indices {
+            let key = sorted[index]
+            let isLast = index + 1 == sorted.count || sorted[index + 1] >> 1 != key >> 1
             counting.pass(
                 positive: key & 1 == 1, lastOfScore: isLast,
                 score: isLast ? Double(Self.score(UInt32(truncatingIfNeeded: key >> 1))) : 0)
@@ -56,21 +58,22 @@ final class ScoreSorter {
         }
         withUnsafeTemporaryAllocation(of: Int.self, capacity: 2048) { places in
             for shift: UInt64 in [1, 12, 23] {
+                let (from, to) = (keys, spare)
                 places.initialize(repeating: 0)
-                for key in keys { places[Int(key >> shift & 2047)] += 1 }
-                if places[Int(keys[0] >> shift & 2047)] == keys.count { continue }
+                for key in from { places[Int(key >> shift & 2047)] += 1 }
+                if places[Int(from[0] >> shift & 2047)] == from.count { continue }
                 var start = 0
                 for digit in places.indices {
                     let size = places[digit]
                     places[digit] = start
                     start += size
                 }
-                for key in keys {
+                for key in from {
                     let digit = Int(key >> shift & 2047)
-                    spare[places[digit]] = key
+                    to[places[digit]] = key
                     places[digit] += 1
                 }
-                swap(&keys, &spare)
+                (keys, spare) = (to, from)
             }
         }
     }
@@ -86,10 +89,13 @@ struct ROCCounting {
     private var negatives = 0
     private var positives = 0
     private var halfPairs = 0
-    // The points so far.
-    private var x = [0]
-    private var y = [0]
-    private var thresholds = [Double.infinity]
+    /// A point of the curve: negatives and positives passed, and the score that they had at least.
+    private typealias Point = (x: Int, y: Int, threshold: Double)
+    private var points: [Point] = []
+    /// The newest point, not yet among `points`: the next one may go on in its direction.
+    private var newest: Point = (0, 0, .infinity)
+    /// From the point before to the newest; none at the start, where no point may go.
+    private var direction = (x: 0, y: 0)
 
     init(keepsCorners: Bool) { self.keepsCorners = keepsCorners }
 
@@ -100,27 +106,27 @@ struct ROCCounting {
         if lastOfScore { addPoint(score) }
     }
 
+    @inline(__always)
     private mutating func addPoint(_ score: Double) {
-        let last = x.count - 1
-        let (dx, dy) = (negatives - x[last], positives - y[last])
-        halfPairs += dx * (positives + y[last])
-        if keepsCorners, last > 0, (x[last] - x[last - 1]) * dy == (y[last] - y[last - 1]) * dx {
-            x[last] = negatives
-            y[last] = positives
-            thresholds[last] = score
-            return
+        let (dx, dy) = (negatives - newest.x, positives - newest.y)
+        halfPairs += dx * (positives + newest.y)
+        let goesOn = direction.x * dy == direction.y * dx && direction != (0, 0)
+        if keepsCorners, goesOn {
+            direction = (direction.x + dx, direction.y + dy)
+        } else {
+            points.append(newest)
+            direction = (dx, dy)
         }
-        x.append(negatives)
-        y.append(positives)
-        thresholds.append(score)
+        newest = (negatives, positives, score)
     }
 
     /// The curve of all that has passed.
     var curve: ROCCurve {
         guard negatives > 0, positives > 0 else { return .undefined }
         let (n, p) = (Double(negatives), Double(positives))
+        let all = points + [newest]
         return ROCCurve(
-            falsePositiveRates: x.map { Double($0) / n }, truePositiveRates: y.map { Double($0) / p },
-            thresholds: thresholds, auc: Double(halfPairs) / Double(2 * negatives * positives))
+            falsePositiveRates: all.map { Double($0.x) / n }, truePositiveRates: all.map { Double($0.y) / p },
+            thresholds: all.map(\.threshold), auc: Double(halfPairs) / Double(2 * negatives * positives))
     }
 }
