@@ -61,7 +61,7 @@ public final class TrainingRun {
             info: SessionInfo(
                 runID: UUID().uuidString, name: experiment.spec.name, createdAt: Date(), specYAML: experiment.yaml,
                 preprocessingJSON: String(decoding: try encoder.encode(experiment.preprocessing), as: UTF8.self),
-                datasetJSON: String(decoding: try encoder.encode(experiment.facts), as: UTF8.self),
+                datasetJSON: experiment.describedFacts.json,
                 host: ProcessInfo.processInfo.hostName, processor: HostFacts.processor, kernels: Machine.kernels,
                 programVersion: programVersion, command: command, gitCommit: nil))
         snapshot = nil
