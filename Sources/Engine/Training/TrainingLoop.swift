@@ -49,6 +49,8 @@ public struct TrainingLoop {
     private var checkpointAt: UInt64
     private var refusedInARow = 0
     private var metrics: [String: Double] = [:]
+    /// What the newest evaluation of the test split found; after ``run()`` that of the weights at the end.
+    public private(set) var testInference: Inference?
 
     /// Nanoseconds between two `progressed` events.
     private static let progressEvery: UInt64 = 250_000_000
@@ -191,6 +193,7 @@ public struct TrainingLoop {
     @discardableResult
     private mutating func evaluate(_ split: Split, epoch: Int, weights: [ParameterValues]? = nil) -> Double {
         let inference = trainer.infer(splits[split])
+        if split == .test { testInference = inference }
         metrics["\(split.rawValue)/loss"] = inference.meanLoss
         metrics["\(split.rawValue)/accuracy"] = inference.accuracy
         world.emit(
