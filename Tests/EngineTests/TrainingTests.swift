@@ -72,7 +72,7 @@ final class Listener {
 }
 
 struct TrainingTests {
-    private func trainer(
+    func trainer(
         _ optimizer: OptimizerSpec = .adam(learningRate: 0.002), workers: Int, epochs: Int = 2, batch: Int = 30
     ) throws -> (Trainer, Splits) {
         let dataset = Toy.images(333)

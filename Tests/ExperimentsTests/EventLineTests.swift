@@ -36,6 +36,27 @@ let oneOfEach: [RunEvent] = [
     .evaluated(.init(step: 4, epoch: 1, seconds: 3, split: .validation, loss: 0.25, accuracy: 0.9)),
     .evaluated(.init(step: 4, epoch: 1, seconds: 3, split: .test, loss: 0.25, accuracy: 0.9)),
     .evaluated(.init(step: 4, epoch: 1, seconds: 3, split: .train, loss: 0.25, accuracy: 0.9)),
+    .evaluated(
+        .init(
+            step: 4, epoch: 1, seconds: 3, split: .test, loss: 0.25, accuracy: 0.9,
+            detail: EvaluationDetail(
+                confusion: [[3, 1, 0], [0, 5, 0], [0, 0, 0]],
+                roc: [
+                    ROCCurve(
+                        falsePositiveRates: [0, 0, 0.1429, 1], truePositiveRates: [0, 0.3333, 1, 1],
+                        thresholds: [.infinity, 0.999998, 0.5, 0.000001], auc: 0.123456789012345),
+                    ROCCurve(
+                        falsePositiveRates: [0, 1], truePositiveRates: [0, 1], thresholds: [.infinity, 0.5], auc: 1),
+                    .undefined,
+                ]),
+            weights: [
+                WeightHistogram(
+                    name: "0.conv.weight", low: -0.5, high: 1.0 / 3, counts: Array(0..<32), mean: 1e-9, deviation: 0.25
+                ),
+                WeightHistogram(
+                    name: "0.conv.bias", low: 0, high: 0, counts: Array(repeating: 0, count: 32), mean: 0, deviation: 0
+                ),
+            ])),
     .checkpointed(.init(step: 4, seconds: 3.5, best: true)),
     .checkpointed(.init(step: 4, seconds: 3.5, best: false)),
     .steered(.init(step: 5, seconds: 4, act: .paused)),
@@ -162,6 +183,64 @@ struct EventLineTests {
                     #expect("\(error)".hasSuffix("."))
                 }
             }
+        }
+    }
+
+    @Test func detailsAsAgreed() {
+        let event = RunEvent.evaluated(
+            .init(
+                step: 4, epoch: 1, seconds: 3, split: .test, loss: 0.25, accuracy: 0.9,
+                detail: EvaluationDetail(
+                    confusion: [[9]],
+                    roc: [
+                        ROCCurve(
+                            falsePositiveRates: [0, 1], truePositiveRates: [0, 1], thresholds: [.infinity, 0.5],
+                            auc: nil)
+                    ]),
+                weights: [WeightHistogram(name: "0.w", low: -1, high: 1, counts: [1, 2], mean: 0, deviation: 0.5)]))
+        #expect(
+            EventLine.encode(.init(sequence: 9, event: event)).hasSuffix(
+                #""confusion":[9],"auc":["nan"],"roc/0":[0.0,0.0,1.0,1.0],"thresholds/0":["inf",0.5],"#
+                    + #""weights/0.w":[-1.0,1.0,0.0,0.5,1,2]}"#))
+    }
+
+    /// A line of an earlier version, byte for byte.
+    @Test func linesWithoutDetailsAreRead() throws {
+        let line =
+            #"{"event":"evaluated","seq":7,"step":4,"epoch":1,"seconds":3.0,"split":"test","#
+            + #""test/loss":0.25,"test/accuracy":0.9}"#
+        let event = RunEvent.evaluated(.init(step: 4, epoch: 1, seconds: 3, split: .test, loss: 0.25, accuracy: 0.9))
+        #expect(try EventLine.decode(line) == .init(sequence: 7, event: event))
+        #expect(EventLine.encode(.init(sequence: 7, event: event)) == line)
+    }
+
+    @Test(arguments: [
+        (#""confusion":[1]"#, "auc"), (#""confusion":[1,2],"auc":[0.5],"roc/0":[],"thresholds/0":[]"#, "confusion"),
+        (#""confusion":[-1],"auc":[0.5],"roc/0":[],"thresholds/0":[]"#, "confusion"),
+        (#""confusion":[9223372036854775807],"auc":[0.5],"roc/0":[],"thresholds/0":[]"#, "confusion"),
+        (#""confusion":[1.5],"auc":[0.5],"roc/0":[],"thresholds/0":[]"#, "confusion"),
+        (#""confusion":[1],"auc":[2],"roc/0":[],"thresholds/0":[]"#, "auc"),
+        (#""confusion":[1],"auc":["inf"],"roc/0":[],"thresholds/0":[]"#, "auc"),
+        (#""confusion":[1],"auc":[0.5],"thresholds/0":[]"#, "roc/0"),
+        (#""confusion":[1],"auc":[0.5],"roc/0":[0.5],"thresholds/0":[]"#, "roc/0"),
+        (#""confusion":[1],"auc":[0.5],"roc/0":[0.5,"nan"],"thresholds/0":[1]"#, "roc/0"),
+        (#""confusion":[1],"auc":[0.5],"roc/0":[0.5,1e300],"thresholds/0":[1]"#, "roc/0"),
+        (#""confusion":[1],"auc":[0.5],"roc/0":[0,1],"thresholds/0":["nan"]"#, "thresholds/0"),
+        (#""confusion":[1],"auc":[0.5],"roc/0":[0,1],"thresholds/0":[1,2]"#, "thresholds/0"),
+        (#""weights/a":[1,2,3,4]"#, "weights/a"), (#""weights/a":[1,2,3,4,0.5]"#, "weights/a"),
+        (#""weights/a":[2,1,3,4,5]"#, "weights/a"), (#""weights/a":["nan",1,3,4,5]"#, "weights/a"),
+        (#""weights/a":[1,1,3,4,-5]"#, "weights/a"), (#""weights/a":[1,1,3,4,1e18]"#, "weights/a"),
+        (#""weights/a":7"#, "weights/a"),
+    ])
+    func hostileDetailsAreErrors(_ fields: String, _ field: String) {
+        let line =
+            #"{"event":"evaluated","seq":7,"step":4,"epoch":1,"seconds":3.0,"split":"test","#
+            + #""test/loss":0.25,"test/accuracy":0.9,\#(fields)}"#
+        do throws(EventLineError) {
+            _ = try EventLine.decode(line)
+            Issue.record("\(fields) was read")
+        } catch {
+            #expect("\(error)".contains("\"\(field)\"") && "\(error)".hasSuffix("."), "\(error)")
         }
     }
 

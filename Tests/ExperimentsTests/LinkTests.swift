@@ -138,6 +138,25 @@ struct LinkTests {
         #expect(try box.next() == .gap)
     }
 
+    @Test func ringKeepsToItsBytes() {
+        var ring = EventRing(capacity: 5, byteCapacity: 100)
+        let line = { (sequence: Int) in String(repeating: "x", count: [10, 40, 90, 300][sequence % 4]) }
+        for sequence in 7..<200 {
+            ring.append(sequence, line(sequence))
+            let kept = (0..<5).map { sequence - $0 }.filter { $0 >= 7 }.reduce(into: (lines: [Int](), bytes: 0)) {
+                guard $0.lines.count == sequence - $1, $0.bytes + line($1).count <= 100 || $1 == sequence else {
+                    return
+                }
+                $0.lines.append($1)
+                $0.bytes += line($1).count
+            }
+            #expect(ring.end == sequence + 1)
+            #expect(ring.first == kept.lines.last)
+            for sequence in kept.lines { #expect(ring[sequence] == line(sequence)) }
+            #expect(kept.lines.last.flatMap { ring[$0 - 1] } == nil)
+        }
+    }
+
     @Test func ringKeepsTheNewest() {
         var ring = EventRing(capacity: 3)
         #expect(ring.first == nil && ring.end == nil && ring[1] == nil)

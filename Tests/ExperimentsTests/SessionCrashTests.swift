@@ -119,7 +119,7 @@ struct SessionCrashTests {
         let writer = try SessionWriter.create(path: source, info: sampleInfo())
         try writer.append(oneOfEach)
         try writer.storeCheckpoint(
-            step: 4, best: true, bytes: Data(repeating: 7, count: 5_000), and: oneOfEach[9])
+            step: 4, best: true, bytes: Data(repeating: 7, count: 5_000), and: oneOfEach[10])
         writer.close()
         try readEverything(source)
         let whole = try Data(contentsOf: URL(fileURLWithPath: source))

@@ -16,13 +16,15 @@ public struct ConfusionMatrix: Sendable, Equatable {
         precondition(
             probabilities.count == labels.count * classes, "\(probabilities.count) values, \(labels.count) labels")
         self.init(classes: classes)
-        for (row, label) in labels.enumerated() {
-            var best = 0
-            for column in 1..<max(1, classes)
-            where probabilities[row * classes + column] > probabilities[row * classes + best] {
-                best = column
+        probabilities.withUnsafeBufferPointer { probabilities in
+            for (row, label) in labels.enumerated() {
+                let first = row * classes
+                var best = 0
+                for column in 1..<max(1, classes) where probabilities[first + column] > probabilities[first + best] {
+                    best = column
+                }
+                add(label: Int(label), predicted: best)
             }
-            add(label: Int(label), predicted: best)
         }
     }
 

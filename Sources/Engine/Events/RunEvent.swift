@@ -2,14 +2,16 @@
 
 /// One thing that happened in a run. `seconds` are seconds of running since the run began, pauses and interruptions left out.
 public enum RunEvent: Sendable, Equatable {
+    // The cases that are rare and large live in boxes of their own, so that the many small events of a long run stay small.
+
     /// The first event of a run.
-    case started(Started)
+    indirect case started(Started)
     /// `count` steps ending with step `step` were done; values are means over them. Deterministic but for `seconds`.
     case stepped(Stepped)
     /// How fast it goes, a few times a second; not deterministic.
     case progressed(Progressed)
     /// The model was measured on a split.
-    case evaluated(Evaluated)
+    indirect case evaluated(Evaluated)
     /// A checkpoint was stored.
     case checkpointed(Checkpointed)
     /// A person's act: pause, continue, a new learning rate.
@@ -19,7 +21,7 @@ public enum RunEvent: Sendable, Equatable {
     /// Something that a person should know and that does not end the run.
     case warned(Warned)
     /// The last event of a run that ended by itself or by a person's stop.
-    case finished(Finished)
+    indirect case finished(Finished)
 
     /// The head of a run.
     public struct Started: Sendable, Equatable {
@@ -131,13 +133,24 @@ public enum RunEvent: Sendable, Equatable {
         public var split: Split
         public var loss: Double
         public var accuracy: Double
-        public init(step: Int, epoch: Int, seconds: Double, split: Split, loss: Double, accuracy: Double) {
+        /// Confusion matrix and ROC curves; nil in sessions of earlier versions and with more than 100 classes.
+        public var detail: EvaluationDetail?
+        /// The weights that were measured, a histogram a parameter; empty where they were not looked at. They are here and
+        /// not with a checkpoint because every evaluation of the watched split is recorded, while a checkpoint is dropped
+        /// when a newer one overtakes it.
+        public var weights: [WeightHistogram]
+        public init(
+            step: Int, epoch: Int, seconds: Double, split: Split, loss: Double, accuracy: Double,
+            detail: EvaluationDetail? = nil, weights: [WeightHistogram] = []
+        ) {
             self.step = step
             self.epoch = epoch
             self.seconds = seconds
             self.split = split
             self.loss = loss
             self.accuracy = accuracy
+            self.detail = detail
+            self.weights = weights
         }
     }
 

@@ -68,6 +68,9 @@ public struct RunState: Sendable, Equatable {
     public private(set) var lastCheckpoint: RunEvent.Checkpointed?
     public private(set) var bestCheckpoint: RunEvent.Checkpointed?
     public private(set) var finished: RunEvent.Finished?
+    /// The newest evaluations of each split, oldest first: a run that goes on from a checkpoint voids the last.
+    private var measured: [Split: [RunEvent.Evaluated]] = [:]
+    private var weightHistory = WeightHistory()
     /// Events folded in.
     public private(set) var eventCount = 0
 
@@ -77,6 +80,12 @@ public struct RunState: Sendable, Equatable {
     public init(_ events: some Sequence<RunEvent>) {
         for event in events { apply(event) }
     }
+
+    /// The newest evaluation of each split, with its step and epoch.
+    public var evaluations: [Split: RunEvent.Evaluated] { measured.compactMapValues(\.last) }
+
+    /// Histograms of the weights over the run, oldest first: at most 200 moments, evenly thinned, and the newest.
+    public var weightHistograms: [WeightMoment] { weightHistory.moments }
 
     /// Fraction of the run's steps that are done, 0 to 1.
     public var fractionDone: Double {
@@ -107,6 +116,13 @@ public struct RunState: Sendable, Equatable {
             advance(step: evaluated.step, epoch: evaluated.epoch, seconds: evaluated.seconds)
             add("\(evaluated.split.rawValue)/loss", evaluated.loss, at: evaluated.step, evaluated.seconds)
             add("\(evaluated.split.rawValue)/accuracy", evaluated.accuracy, at: evaluated.step, evaluated.seconds)
+            measured[evaluated.split, default: []].append(evaluated)
+            if measured[evaluated.split, default: []].count > Self.keptEvaluations {
+                measured[evaluated.split]?.removeFirst()
+            }
+            if !evaluated.weights.isEmpty {
+                weightHistory.append(step: evaluated.step, epoch: evaluated.epoch, evaluated.weights)
+            }
         case .checkpointed(let checkpointed):
             lastCheckpoint = checkpointed
             if checkpointed.best {
@@ -138,6 +154,9 @@ public struct RunState: Sendable, Equatable {
         }
     }
 
+    /// A checkpoint follows each epoch's evaluation, so a kill voids one evaluation, or a few where the disk was slow.
+    private static let keptEvaluations = 4
+
     private mutating func advance(step: Int, epoch: Int, seconds: Double) {
         self.step = max(self.step, step)
         self.epoch = max(self.epoch, epoch)
@@ -150,6 +169,8 @@ public struct RunState: Sendable, Equatable {
 
     private mutating func rewind(to resumed: RunEvent.Resumed) {
         for metric in curves.keys { curves[metric]?.truncate(after: resumed.step) }
+        for split in measured.keys { measured[split]?.removeAll { $0.step > resumed.step } }
+        weightHistory.truncate(after: resumed.step)
         marks.removeAll { $0.step > resumed.step }
         if let best = bestCheckpoint, best.step > resumed.step { bestCheckpoint = nil }
         step = resumed.step

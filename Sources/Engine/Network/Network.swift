@@ -30,6 +30,14 @@ public struct NetworkLayer: Sendable, Equatable {
         return weight.count
     }
 
+    /// Bytes of the output of one example, as float32.
+    public var activationBytes: Int { output.count * 4 }
+
+    /// Number of parameter values.
+    public var parameterCount: Int { parameters.reduce(0) { $0 + $1.count } }
+    /// Bytes of the parameters, as float32.
+    public var parameterBytes: Int { parameterCount * 4 }
+
     /// The layer in a few words: "conv 32 3x3 relu".
     public var summary: String {
         switch spec {
@@ -111,6 +119,10 @@ public struct Network: Sendable, Equatable {
     public var parameters: [ParameterShape] { layers.flatMap(\.parameters) }
     /// Number of parameter values.
     public var parameterCount: Int { parameters.reduce(0) { $0 + $1.count } }
+    /// Bytes of all parameters, as float32.
+    public var parameterBytes: Int { parameterCount * 4 }
+    /// Bytes of all layers' outputs of one example, as float32.
+    public var activationBytes: Int { layers.reduce(0) { $0 + $1.activationBytes } }
     /// Multiply-adds for one example, forward.
     public var multiplyAdds: Int { layers.reduce(0) { $0 + $1.multiplyAdds } }
 }

@@ -9,6 +9,15 @@ public struct Inference: Sendable, Equatable {
     public var losses: [Double]
     /// Whether each example's most probable class is its label.
     public var hits: [Bool]
+    /// The examples' labels; 0 for unlabelled ones.
+    public var labels: [Int32]
+
+    public init(probabilities: [Float], losses: [Double], hits: [Bool], labels: [Int32]) {
+        self.probabilities = probabilities
+        self.losses = losses
+        self.hits = hits
+        self.labels = labels
+    }
 
     /// Mean loss; NaN without examples.
     public var meanLoss: Double { losses.reduce(0, +) / Double(losses.count) }
@@ -53,12 +62,12 @@ final class InferencePlan {
     func run(_ wanted: [Int32], on team: Team) -> Inference {
         precondition(team.scratchBytes >= scratchBytes, "the team has too little scratch for this plan")
         let classes = builder.network.classes
+        let labels = wanted.map { data.labels[Int($0)] }
         var result = Inference(
             probabilities: Array(repeating: 0, count: wanted.count * classes),
-            losses: Array(repeating: 0, count: wanted.count), hits: [])
+            losses: Array(repeating: 0, count: wanted.count), hits: [], labels: labels)
         guard !wanted.isEmpty else { return result }
         var hits = [Int32](repeating: 0, count: wanted.count)
-        let labels = wanted.map { data.labels[Int($0)] }
         wanted.withUnsafeBufferPointer { wanted in
             labels.withUnsafeBufferPointer { labels in
                 result.probabilities.withUnsafeMutableBufferPointer { probabilities in

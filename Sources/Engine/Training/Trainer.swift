@@ -142,6 +142,13 @@ public final class Trainer {
     /// Runs the network forward over the examples `indices`, dropout off.
     public func infer(_ indices: [Int32]) -> Inference { inference.run(indices, on: team) }
 
+    /// Confusion matrix and ROC curves of what ``infer(_:)`` gave, a class a tile; nil with too many classes.
+    public func detail(of inference: Inference) -> EvaluationDetail? {
+        EvaluationDetail(inference, classes: network.classes) { count, body in
+            team.run([Phase((0..<count).map { index in { _ in body(index) } })])
+        }
+    }
+
     /// Nanoseconds that each worker computed since the last call.
     public func takeBusy() -> [UInt64] { team.takeBusy() }
 
@@ -149,11 +156,12 @@ public final class Trainer {
     public var weights: [ParameterValues] { parameters.plain(parameters.values) }
 
     /// Weights, moments and position.
-    public func snapshot() -> Snapshot {
+    /// - Parameter weights: the weights as they are, where the caller has them already.
+    public func snapshot(weights: [ParameterValues]? = nil) -> Snapshot {
         var snapshot = Snapshot()
         snapshot.step = step
         snapshot.learningRate = learningRate
-        snapshot.weights = weights
+        snapshot.weights = weights ?? self.weights
         snapshot.first = parameters.plain(parameters.first)
         if case .adam = spec.optimizer { snapshot.second = parameters.plain(parameters.second) }
         return snapshot

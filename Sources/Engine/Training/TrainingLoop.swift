@@ -49,6 +49,8 @@ public struct TrainingLoop {
     private var checkpointAt: UInt64
     private var refusedInARow = 0
     private var metrics: [String: Double] = [:]
+    /// What the newest evaluation of the test split found; after ``run()`` that of the weights at the end.
+    public private(set) var testInference: Inference?
 
     /// Nanoseconds between two `progressed` events.
     private static let progressEvery: UInt64 = 250_000_000
@@ -177,30 +179,35 @@ public struct TrainingLoop {
         metrics["train/accuracy"] = Double(epochSums.hits) / Double(max(1, epochSums.examples))
         epochSums = (0, 0, 0)
         takeProgress(until: wb_clock_ns())
-        let accuracy = evaluate(splits.watched, epoch: epoch)
+        let weights = trainer.weights
+        let accuracy = evaluate(splits.watched, epoch: epoch, weights: weights)
         let best = accuracy > bestAccuracy ?? -1
         if best { bestAccuracy = accuracy }
-        checkpoint(best: best)
+        checkpoint(best: best, weights: weights)
         // The time of an evaluation is not a pause in training.
         progressAt = wb_clock_ns()
         _ = trainer.takeBusy()
     }
 
+    /// - Parameter weights: those that are at work, to be described in the event; nil: not.
     @discardableResult
-    private mutating func evaluate(_ split: Split, epoch: Int) -> Double {
+    private mutating func evaluate(_ split: Split, epoch: Int, weights: [ParameterValues]? = nil) -> Double {
         let inference = trainer.infer(splits[split])
+        if split == .test { testInference = inference }
         metrics["\(split.rawValue)/loss"] = inference.meanLoss
         metrics["\(split.rawValue)/accuracy"] = inference.accuracy
         world.emit(
             .evaluated(
                 RunEvent.Evaluated(
                     step: trainer.step, epoch: epoch, seconds: seconds, split: split, loss: inference.meanLoss,
-                    accuracy: inference.accuracy)))
+                    accuracy: inference.accuracy,
+                    detail: trainer.detail(of: inference),
+                    weights: weights.map(WeightHistogram.all) ?? [])))
         return inference.accuracy
     }
 
-    private mutating func checkpoint(best: Bool) {
-        var snapshot = trainer.snapshot()
+    private mutating func checkpoint(best: Bool, weights: [ParameterValues]? = nil) {
+        var snapshot = trainer.snapshot(weights: weights)
         snapshot.seconds = seconds
         snapshot.epochLossSum = epochSums.loss
         snapshot.epochHits = epochSums.hits
@@ -261,8 +268,9 @@ public struct TrainingLoop {
                 metrics["train/loss"] = epochSums.loss / Double(epochSums.examples)
                 metrics["train/accuracy"] = Double(epochSums.hits) / Double(epochSums.examples)
             }
-            evaluate(splits.watched, epoch: epoch)
-            checkpoint(best: false)
+            let weights = trainer.weights
+            evaluate(splits.watched, epoch: epoch, weights: weights)
+            checkpoint(best: false, weights: weights)
         }
         if splits.watched != .test { evaluate(.test, epoch: epoch) }
         return RunEvent.Finished(

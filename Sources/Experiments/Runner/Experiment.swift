@@ -2,19 +2,6 @@
 import Engine
 import Foundation
 
-/// Facts that identify the data of a run, kept in its session: a run goes on only with the same examples.
-public struct DatasetFacts: Sendable, Equatable, Codable {
-    public var name: String
-    public var origin: String
-    public var count: Int
-    public var shape: TensorShape
-    public var classes: [String]
-    /// SHA-256 of the examples' values and labels, hexadecimal.
-    public var sha256: String
-    /// Files that were left out.
-    public var skipped: [SkippedFile]
-}
-
 /// A spec with its data in memory, ready to train.
 public struct Experiment: Sendable {
     public let spec: Spec
@@ -41,11 +28,19 @@ public struct Experiment: Sendable {
         PreparedExamples(dataset.features, labels: dataset.labels, by: preprocessing)
     }
 
-    /// What identifies the data.
+    /// What identifies the data. Without a summary; a session gets ``describedFacts``.
     public var facts: DatasetFacts {
         DatasetFacts(
             name: dataset.name, origin: dataset.origin, count: dataset.count, shape: dataset.shape,
             classes: dataset.classes, sha256: dataset.sha256, skipped: dataset.skipped)
+    }
+
+    /// What a session keeps of the data, the summary included, in less than ``DatasetFacts/maximumBytes`` of JSON.
+    public var describedFacts: DatasetFacts {
+        var described = facts
+        described.summary = DataSummary(dataset, splits)
+        described.fit()
+        return described
     }
 
     /// The head of a run's events.

@@ -14,6 +14,7 @@ final class Recorder: @unchecked Sendable {
     private enum Item {
         case event(RunEvent)
         case checkpoint(Snapshot, RunEvent.Checkpointed)
+        case artifact(SessionArtifact)
     }
 
     private let writer: SessionWriter
@@ -45,6 +46,9 @@ final class Recorder: @unchecked Sendable {
 
     /// Takes a checkpoint; returns at once. One that a newer one overtakes before it is stored is dropped with its event.
     func record(_ snapshot: Snapshot, _ event: RunEvent.Checkpointed) { add(.checkpoint(snapshot, event)) }
+
+    /// Takes something to keep with the run; returns at once.
+    func record(_ artifact: SessionArtifact) { add(.artifact(artifact)) }
 
     private func add(_ item: Item) {
         condition.lock()
@@ -132,6 +136,12 @@ final class Recorder: @unchecked Sendable {
                         try writer.storeCheckpoint(
                             step: snapshot.step, best: event.best, bytes: snapshot.encoded, and: .checkpointed(event))
                     ])
+                    stored = index + 1
+                case .artifact(let artifact):
+                    tell(try writer.append(events))
+                    events = []
+                    stored = index
+                    try writer.storeArtifact(artifact)
                     stored = index + 1
                 }
             }

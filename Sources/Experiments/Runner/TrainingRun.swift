@@ -61,7 +61,7 @@ public final class TrainingRun {
             info: SessionInfo(
                 runID: UUID().uuidString, name: experiment.spec.name, createdAt: Date(), specYAML: experiment.yaml,
                 preprocessingJSON: String(decoding: try encoder.encode(experiment.preprocessing), as: UTF8.self),
-                datasetJSON: String(decoding: try encoder.encode(experiment.facts), as: UTF8.self),
+                datasetJSON: experiment.describedFacts.json,
                 host: ProcessInfo.processInfo.hostName, processor: HostFacts.processor, kernels: Machine.kernels,
                 programVersion: programVersion, command: command, gitCommit: nil))
         snapshot = nil
@@ -145,6 +145,14 @@ public final class TrainingRun {
                 commands: { commands.take(wait: $0) }))
         var finished = loop.run()
         finished.weightsSHA256 = trainer.weights.sha256
+        // Before the last event: who reads a finished run finds all of it.
+        let test = experiment.splits.test
+        let mistakes = Mistake.worst(
+            of: loop.testInference ?? trainer.infer(test), indices: test, in: experiment.dataset)
+        recorder.record(
+            SessionArtifact(
+                kind: Mistake.artifactKind, name: Split.test.rawValue, step: finished.step,
+                body: Mistake.encoded(mistakes)))
         recorder.record(.finished(finished))
         try recorder.finish()
         writer.close()

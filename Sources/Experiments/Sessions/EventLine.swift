@@ -54,6 +54,8 @@ public enum EventLine {
             line.add("split", event.split.rawValue)
             line.add("\(event.split.rawValue)/loss", event.loss)
             line.add("\(event.split.rawValue)/accuracy", event.accuracy)
+            if let detail = event.detail { add(detail, to: &line) }
+            add(event.weights, to: &line)
         case .checkpointed(let event):
             add(step: event.step, seconds: event.seconds, to: &line)
             line.add("best", event.best)
@@ -178,7 +180,8 @@ public enum EventLine {
                     step: try fields.integer("step"), epoch: try fields.integer("epoch"),
                     seconds: try fields.double("seconds"), split: split,
                     loss: try fields.double("\(split.rawValue)/loss"),
-                    accuracy: try fields.double("\(split.rawValue)/accuracy")))
+                    accuracy: try fields.double("\(split.rawValue)/accuracy"), detail: try detail(from: fields),
+                    weights: try weights(from: fields)))
         case "checkpointed":
             event = .checkpointed(
                 .init(

@@ -6,15 +6,21 @@ import Engine
 struct LineFields {
     /// Name of the event.
     let event: String
+    /// Names of all fields, in the line's order.
+    private(set) var names: [String] = []
     private var values: [String: JSONValue] = [:]
 
     init(_ line: String) throws(EventLineError) {
         var line = line
         var values: [String: JSONValue] = [:]
+        var names: [String] = []
         let fault: JSONFault? = line.withUTF8 { bytes in
             var cursor = JSONCursor(UnsafeRawBufferPointer(bytes))
             do throws(JSONFault) {
-                try cursor.object { (cursor, key) throws(JSONFault) in values[key] = try cursor.value() }
+                try cursor.object { (cursor, key) throws(JSONFault) in
+                    values[key] = try cursor.value()
+                    names.append(key)
+                }
                 return cursor.peek() == nil ? nil : cursor.fault("something follows the object")
             } catch {
                 return error
@@ -25,6 +31,7 @@ struct LineFields {
         guard case .string(let event) = name else { throw .wrong(field: "event", event: "", expected: "text") }
         self.event = event
         self.values = values
+        self.names = names
     }
 
     func wrong(_ field: String, _ expected: String) -> EventLineError {

@@ -43,6 +43,9 @@ public struct SessionInfo: Codable, Sendable, Equatable {
         self.command = command
         self.gitCommit = gitCommit
     }
+
+    /// What is kept of the data set, read anew from ``datasetJSON``; nil when there is none or it makes no sense.
+    public var facts: DatasetFacts? { datasetJSON.flatMap(DatasetFacts.init(json:)) }
 }
 
 extension SessionInfo {

@@ -58,11 +58,11 @@ public final class SessionReader: Sendable {
         var last = max(0, sequence)
         while true {
             // Decoded outside the transaction: the writer waits for the reading only.
-            let page = try read { database in
+            let page = try read { database, run in
                 try SessionRow.fetch(
                     database, path: self.path,
                     "SELECT seq, body FROM event WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?",
-                    [self.run, last, Self.pageLength])
+                    [run, last, Self.pageLength])
             }
             for row in page {
                 let event = try Self.event(row, path: path)
@@ -78,10 +78,10 @@ public final class SessionReader: Sendable {
 
     /// The stored checkpoints, by step.
     public func checkpoints() throws(SessionError) -> [CheckpointRow] {
-        let rows = try read { database in
+        let rows = try read { database, run in
             try SessionRow.fetch(
                 database, path: self.path,
-                "SELECT step, best, length(bytes) FROM checkpoint WHERE run = ? ORDER BY step", [self.run])
+                "SELECT step, best, length(bytes) FROM checkpoint WHERE run = ? ORDER BY step", [run])
         }
         var checkpoints: [CheckpointRow] = []
         for row in rows {
@@ -93,9 +93,9 @@ public final class SessionReader: Sendable {
 
     /// The bytes of the checkpoint of `step`.
     public func checkpointBytes(step: Int) throws(SessionError) -> Data {
-        let rows = try read { database in
+        let rows = try read { database, run in
             try SessionRow.fetch(
-                database, path: self.path, "SELECT bytes FROM checkpoint WHERE run = ? AND step = ?", [self.run, step])
+                database, path: self.path, "SELECT bytes FROM checkpoint WHERE run = ? AND step = ?", [run, step])
         }
         guard let row = rows.first else { throw .noCheckpoint(path: path, step: step) }
         return try row.blob(0)
@@ -121,10 +121,10 @@ public final class SessionReader: Sendable {
 
     /// The writer that wrote its name down last and has not closed the session; it may have been killed.
     func recordedOwner() throws(SessionError) -> SessionOwner? {
-        let rows = try read { database in
+        let rows = try read { database, run in
             try SessionRow.fetch(
                 database, path: self.path, "SELECT owner_pid, owner_host, owner_since FROM run WHERE id = ?",
-                [self.run])
+                [run])
         }
         guard let cells = rows.first else { throw .damaged(path: path, detail: "it has no run") }
         guard let pid = try cells.optionalInteger(0), let host = try cells.optionalText(1) else { return nil }
@@ -136,7 +136,7 @@ public final class SessionReader: Sendable {
 
     /// The newest event of a kind. What a later `resumed` made void does not count.
     func newest(_ kind: String, count: Int = 1) throws(SessionError) -> [NumberedEvent] {
-        let rows = try read { database in
+        let rows = try read { database, run in
             try SessionRow.fetch(
                 database, path: self.path,
                 """
@@ -145,7 +145,7 @@ public final class SessionReader: Sendable {
                 SELECT seq, body FROM event WHERE run = :run AND kind = :kind
                     AND (seq > coalesce((SELECT seq FROM again), 0) OR step <= (SELECT step FROM again))
                 ORDER BY seq DESC LIMIT :count
-                """, ["run": self.run, "kind": kind, "count": count])
+                """, ["run": run, "kind": kind, "count": count])
         }
         var events: [NumberedEvent] = []
         for row in rows { events.append(try Self.event(row, path: path)) }
@@ -154,20 +154,21 @@ public final class SessionReader: Sendable {
 
     /// The last event of all.
     func last() throws(SessionError) -> NumberedEvent? {
-        let rows = try read { database in
+        let rows = try read { database, run in
             try SessionRow.fetch(
                 database, path: self.path, "SELECT seq, body FROM event WHERE run = ? ORDER BY seq DESC LIMIT 1",
-                [self.run])
+                [run])
         }
         guard let row = rows.first else { return nil }
         return try Self.event(row, path: path)
     }
 
-    private func read<Value: Sendable>(
-        _ body: (Database) throws -> Value
+    /// Runs `body` with the number of the run in one transaction.
+    func read<Value: Sendable>(
+        _ body: (Database, _ run: Int) throws -> Value
     ) throws(SessionError) -> Value {
         guard let database = database.withLock({ $0 }) else { preconditionFailure("\(path) is closed already") }
-        return try translating(path, doing: "reading it") { try database.queue.read(body) }
+        return try translating(path, doing: "reading it") { try database.queue.read { try body($0, run) } }
     }
 
     private static func event(_ row: SessionRow, path: String) throws(SessionError) -> NumberedEvent {

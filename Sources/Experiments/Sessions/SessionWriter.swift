@@ -174,6 +174,14 @@ public final class SessionWriter: Sendable {
         return stored[0]
     }
 
+    /// Changes something else than events, in one transaction.
+    func change(_ body: (Database, _ run: Int) throws -> Void) throws(SessionError) {
+        _ = try transaction { database, _ in
+            try body(database, self.run)
+            return []
+        }
+    }
+
     /// Closes the file, deletes the journal and gives the right to write back. A second call does nothing.
     public func close() {
         state.withLock { state in

@@ -1,0 +1,82 @@
+// EvaluationFields: the fields of an `evaluated` line that hold a confusion matrix, ROC curves and weight histograms.
+
+import Engine
+
+extension EventLine {
+    /// Most classes of a line that is read; more are not written either.
+    private static let mostClasses = 1_000
+    /// Counts beyond this would overflow when a screen adds them.
+    private static let counts = 0...Int(Int32.max)
+
+    static func add(_ detail: EvaluationDetail, to line: inout JSONText) {
+        line.add("confusion", detail.confusion.flatMap { $0 })
+        line.add("auc", detail.roc.map { $0.auc ?? .nan })
+        for (index, curve) in detail.roc.enumerated() {
+            line.add("roc/\(index)", zip(curve.falsePositiveRates, curve.truePositiveRates).flatMap { [$0, $1] })
+            line.add("thresholds/\(index)", curve.thresholds)
+        }
+    }
+
+    static func add(_ weights: [WeightHistogram], to line: inout JSONText) {
+        for weight in weights {
+            let numbers = [weight.low, weight.high, weight.mean, weight.deviation].map(JSONText.number)
+            line.add(
+                "weights/\(weight.name)",
+                raw: "[\((numbers + weight.counts.map(String.init)).joined(separator: ","))]")
+        }
+    }
+
+    /// The detail of an `evaluated` line; nil where it has none.
+    static func detail(from fields: LineFields) throws(EventLineError) -> EvaluationDetail? {
+        guard fields.has("confusion") else { return nil }
+        let areas = try fields.doubles("auc")
+        guard areas.count <= mostClasses else {
+            throw fields.wrong("auc", "a number for each of 1,000 classes or fewer")
+        }
+        guard areas.allSatisfy({ $0.isNaN || (0...1).contains($0) }) else {
+            throw fields.wrong("auc", "numbers from 0 to 1")
+        }
+        let flat = try fields.integers("confusion")
+        guard flat.count == areas.count * areas.count, flat.allSatisfy(counts.contains) else {
+            throw fields.wrong("confusion", "\(areas.count) x \(areas.count) counts")
+        }
+        var curves: [ROCCurve] = []
+        for (index, area) in areas.enumerated() {
+            curves.append(try curve(index, area: area.isNaN ? nil : area, from: fields))
+        }
+        let rows = areas.indices.map { Array(flat[$0 * areas.count..<($0 + 1) * areas.count]) }
+        return EvaluationDetail(confusion: rows, roc: curves)
+    }
+
+    private static func curve(_ index: Int, area: Double?, from fields: LineFields) throws(EventLineError) -> ROCCurve {
+        let points = try fields.doubles("roc/\(index)")
+        guard points.count % 2 == 0, points.allSatisfy({ (0...1).contains($0) }) else {
+            throw fields.wrong("roc/\(index)", "pairs of numbers from 0 to 1")
+        }
+        let thresholds = try fields.doubles("thresholds/\(index)")
+        guard thresholds.count * 2 == points.count, !thresholds.contains(where: \.isNaN) else {
+            throw fields.wrong("thresholds/\(index)", "a number a point")
+        }
+        return ROCCurve(
+            falsePositiveRates: stride(from: 0, to: points.count, by: 2).map { points[$0] },
+            truePositiveRates: stride(from: 1, to: points.count, by: 2).map { points[$0] },
+            thresholds: thresholds, auc: area)
+    }
+
+    /// The histograms of an `evaluated` line, in its order.
+    static func weights(from fields: LineFields) throws(EventLineError) -> [WeightHistogram] {
+        var weights: [WeightHistogram] = []
+        for field in fields.names where field.hasPrefix("weights/") {
+            let numbers = try fields.doubles(field)
+            let bins = numbers.dropFirst(4)
+            guard !bins.isEmpty, numbers.prefix(4).allSatisfy(\.isFinite), numbers[0] <= numbers[1],
+                bins.allSatisfy({ $0 >= 0 && $0 <= Double(counts.upperBound) && $0 == $0.rounded() })
+            else { throw fields.wrong(field, "low, high, mean, deviation and the counts of the bins") }
+            weights.append(
+                WeightHistogram(
+                    name: String(field.dropFirst("weights/".count)), low: numbers[0], high: numbers[1],
+                    counts: bins.map { Int($0) }, mean: numbers[2], deviation: numbers[3]))
+        }
+        return weights
+    }
+}
