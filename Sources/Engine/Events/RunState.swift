@@ -20,6 +20,15 @@ public struct Curve: Sendable, Equatable {
         values.append(value)
     }
 
+    /// The first `count` points.
+    public func prefix(_ count: Int) -> Curve {
+        var curve = Curve()
+        curve.steps = Array(steps.prefix(count))
+        curve.seconds = Array(seconds.prefix(count))
+        curve.values = Array(values.prefix(count))
+        return curve
+    }
+
     /// Drops the points after `step`.
     public mutating func truncate(after step: Int) {
         while let last = steps.last, last > step {
@@ -91,6 +100,19 @@ public struct RunState: Sendable, Equatable {
     public var fractionDone: Double {
         guard let head, head.totalSteps > 0 else { return 0 }
         return min(1, Double(step) / Double(head.totalSteps))
+    }
+
+    /// Everything but the points of the curves: a light copy, to come back to with ``takePoints(of:counts:)``.
+    public var withoutPoints: RunState {
+        var copy = self
+        copy.curves = [:]
+        return copy
+    }
+
+    /// Gives the state the first points of the curves of `whole`, the fold of more of the same events.
+    /// - Complexity: O(points), a copy of memory.
+    public mutating func takePoints(of whole: RunState, counts: [String: Int]) {
+        for (metric, count) in counts { curves[metric] = whole.curves[metric]?.prefix(count) }
     }
 
     /// Folds in one more event.
