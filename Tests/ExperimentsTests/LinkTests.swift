@@ -321,7 +321,8 @@ struct LinkTests {
             clients[0].close()
             server.publish(events(1...10))
             eventually { server.clientCount == 2 }
-            #expect(try threads() >= 1)
+            // A listing of threads may miss one while another ends.
+            eventually { ((try? threads()) ?? 0) >= 1 }
             server.close()
         }
         // Clients that are let go of without a close.
