@@ -17,8 +17,8 @@ enum Input: Sendable, Equatable {
 
 /// The terminal of this process. Everything but ``wake()`` belongs to the main thread.
 struct Terminal {
-    private let theme: Theme
-    private let colours: Int
+    private var theme: Theme
+    private var colours: Int
     private var shown: Grid?
     /// Pairs of colours that the terminal knows at once.
     private let pairLimit: Int
@@ -49,6 +49,13 @@ struct Terminal {
         self.theme = theme
         colours = theme == .mono ? 0 : Int(wb_terminal_colours())
         pairLimit = Int(wb_terminal_pairs())
+    }
+
+    /// Paints with another theme from the next grid on.
+    mutating func use(_ theme: Theme) {
+        self.theme = theme
+        colours = theme == .mono ? 0 : Int(wb_terminal_colours())
+        shown = nil
     }
 
     /// Gives the terminal back and prints what stderr collected.
