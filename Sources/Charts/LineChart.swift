@@ -69,7 +69,7 @@ public struct LineChart: Sendable {
         }
         let curves = series.map(\.points)
         let xRange = horizontalRange(curves)
-        let vertical = verticalScale(curves, within: xRange, rows: plotRows)
+        let vertical = verticalScale(verticalRange(curves, within: xRange), rows: plotRows)
         let labels = vertical.ticks.map { y.unit.label($0.value, step: vertical.step) }
         let gutter = (labels.map(displayWidth).max() ?? 0) + 1
         let area = Rect(
@@ -177,13 +177,17 @@ extension LineChart {
         return min(lowest, range.upperBound)...range.upperBound
     }
 
-    /// The scale of the y axis for the points within `range`.
-    func verticalScale(_ curves: [Points], within range: ClosedRange<Double>, rows: Int) -> VerticalScale {
+    /// What the y axis shows of the points within `range`.
+    func verticalRange(_ curves: [Points], within range: ClosedRange<Double>) -> ClosedRange<Double> {
         let data = curves.compactMap { $0.valueRange(in: range, positive: y.isLogarithmic) }
-        let shown = y.range?.clamped(to: Self.sane) ?? Self.union(data) ?? (y.isLogarithmic ? 0.1...1 : 0...1)
-        if y.isLogarithmic { return VerticalScale(logarithmic: shown, rows: rows) }
-        let limit = y.unit == .fraction && shown.upperBound <= 1 ? 1 : Double.infinity
-        return VerticalScale(shown, rows: rows, unit: y.unit, limit: limit)
+        return y.range?.clamped(to: Self.sane) ?? Self.union(data) ?? (y.isLogarithmic ? 0.1...1 : 0...1)
+    }
+
+    /// A scale of the y axis that shows `range`.
+    func verticalScale(_ range: ClosedRange<Double>, rows: Int) -> VerticalScale {
+        if y.isLogarithmic { return VerticalScale(logarithmic: range, rows: rows) }
+        let limit = y.unit == .fraction && range.upperBound <= 1 ? 1 : Double.infinity
+        return VerticalScale(range, rows: rows, unit: y.unit, limit: limit)
     }
 
     /// Numbers that an axis can show: their differences are numbers too.

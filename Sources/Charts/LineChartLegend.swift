@@ -25,7 +25,7 @@ extension LineChart {
     }
 
     /// The reading of one series at `place`, or at its last point.
-    private func reading(_ index: Int, at place: Double?, _ points: Points) -> ChartReading? {
+    func reading(_ index: Int, at place: Double?, _ points: Points) -> ChartReading? {
         let found = place.map(points.index(at:)) ?? (points.count > 0 ? points.count - 1 : nil)
         guard let point = found else { return nil }
         let smooth = isSmoothed(index) ? series[index].smoothedPoints(weight: smoothing).y[point] : nil
@@ -100,7 +100,8 @@ extension LineChart {
         }
     }
 
-    private func text(_ value: Double) -> String { y.unit == .fraction ? Format.percent(value) : Format.number(value) }
+    /// A value as the legend shows it.
+    func text(_ value: Double) -> String { y.unit == .fraction ? Format.percent(value) : Format.number(value) }
 
     private func fitted(_ entries: [Entry], to columns: Int) -> [Entry] {
         func width(_ entries: [Entry]) -> Int { entries.reduce(-Self.gap) { $0 + $1.width + Self.gap } }

@@ -15,19 +15,23 @@ extension LineChart {
         let curves = series.map(\.points)
         let xRange = horizontalRange(curves)
         let legend = legendLines(width: Double(width) - 24)
-        let top = 34 + 18 * Double(legend.count)
+        let top = 34 + 18 * Double(legend.count) + (y.label.isEmpty ? 0 : 18)
         let bottom = Double(height) - 40
         // The scales count in rows and columns; a picture has one every 16 and 7 pixels.
         let rows = max(3, Int((bottom - top) / 16))
-        let vertical = verticalScale(curves, within: xRange, rows: rows)
+        let yRange = verticalRange(curves, within: xRange)
+        let vertical = verticalScale(yRange, rows: rows)
         let labels = vertical.ticks.map { y.unit.label($0.value, step: vertical.step) }
         let left = 20 + 7 * Double(labels.map(displayWidth).max() ?? 0)
         let right = Double(width) - 16
         let horizontal = HorizontalScale(
             xRange, columns: max(8, Int((right - left) / 7)), isLogarithmic: x.isLogarithmic)
+        // A picture ends at the data or the last tick, wherever that is in the topmost row of cells.
+        let last = max(vertical.row(of: yRange.upperBound), Double(vertical.ticks.last?.row ?? 0))
         let picture = Picture(
-            left: left, top: top, right: max(left + 8, right), bottom: max(top + 8, bottom), rows: rows,
-            vertical: vertical, horizontal: horizontal, curves: curves)
+            left: left, top: top, right: max(left + 8, right), bottom: max(top + 8, bottom),
+            rows: last.isFinite ? min(Double(rows), max(1, last + 1)) : Double(rows), vertical: vertical,
+            horizontal: horizontal, curves: curves)
 
         drawAxes(picture, labels, &svg)
         svg.clipped(picture.left, picture.top, picture.right - picture.left, picture.bottom - picture.top) { svg in
@@ -60,7 +64,7 @@ extension LineChart {
     /// Where the curves are, in pixels, and by which scales.
     private struct Picture {
         let left, top, right, bottom: Double
-        let rows: Int
+        let rows: Double
         let vertical: VerticalScale
         let horizontal: HorizontalScale
         let curves: [Points]
@@ -72,7 +76,7 @@ extension LineChart {
         /// The lowest and the topmost row have half a row of room beyond them, as on the screen.
         func y(_ value: Double) -> Double {
             let above = vertical.row(of: value)
-            return above.isNaN ? 1e6 : bottom - (above + 0.5) / Double(rows) * (bottom - top)
+            return above.isNaN ? 1e6 : bottom - (above + 0.5) / rows * (bottom - top)
         }
     }
 
@@ -91,7 +95,7 @@ extension LineChart {
         svg.line(picture.left, picture.bottom, picture.right, picture.bottom, stroke: SVG.colour(.axis))
         svg.line(picture.left, picture.top, picture.left, picture.bottom, stroke: SVG.colour(.axis))
         svg.text(x.label, picture.right, picture.bottom + 33, anchor: .end, fill: SVG.colour(.dim))
-        svg.text(y.label, picture.left, picture.bottom + 33, fill: SVG.colour(.dim))
+        svg.text(y.label, 12, picture.top - 10, fill: SVG.colour(.dim))
     }
 
     private func drawMarks(_ picture: Picture, _ svg: inout SVG) {
@@ -160,15 +164,16 @@ extension LineChart {
         var lines: [[LegendEntry]] = []
         var used = 0.0
         for index in series.indices {
-            let last = diagonal ? nil : series[index].y.last
-            let value = last.map { y.unit == .fraction ? Format.percent($0) : Format.number($0) } ?? ""
-            let text = sanitised(value.isEmpty ? series[index].name : "\(series[index].name) \(value)")
-            let needed = 43 + 7 * Double(displayWidth(text))
+            let reading = diagonal ? nil : self.reading(index, at: nil, series[index].points)
+            let value = reading.map { " " + text($0.y) } ?? ""
+            let smooth = reading?.smoothed.map { " ~" + text($0) } ?? ""
+            let entry = sanitised(series[index].name + value + smooth)
+            let needed = 43 + 7 * Double(displayWidth(entry))
             if lines.isEmpty || used + needed > width {
                 lines.append([])
                 used = 0
             }
-            lines[lines.count - 1].append((text, series[index].role, needed))
+            lines[lines.count - 1].append((entry, series[index].role, needed))
             used += needed
         }
         return lines
