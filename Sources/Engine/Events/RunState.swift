@@ -1,35 +1,5 @@
 // RunState: the fold of a run's events. Live, attached and replayed runs go through it alike.
 
-/// Values of one metric over a run, in the order of steps.
-public struct Curve: Sendable, Equatable {
-    public private(set) var steps: [Int] = []
-    public private(set) var seconds: [Double] = []
-    public private(set) var values: [Double] = []
-
-    public init() {}
-
-    /// Number of points.
-    public var count: Int { values.count }
-    /// The newest value.
-    public var last: Double? { values.last }
-
-    /// Adds a point; steps never decrease.
-    public mutating func append(step: Int, seconds: Double, value: Double) {
-        steps.append(step)
-        self.seconds.append(seconds)
-        values.append(value)
-    }
-
-    /// Drops the points after `step`.
-    public mutating func truncate(after step: Int) {
-        while let last = steps.last, last > step {
-            steps.removeLast()
-            seconds.removeLast()
-            values.removeLast()
-        }
-    }
-}
-
 /// Something that happened at one moment and that a chart marks.
 public struct Mark: Sendable, Equatable {
     public enum Kind: Sendable, Equatable {
@@ -59,8 +29,8 @@ public struct RunState: Sendable, Equatable {
     public private(set) var epoch = 0
     /// Seconds of running.
     public private(set) var seconds = 0.0
-    /// Curves by metric name: `train/loss`, `train/accuracy`, `validation/loss`, …, `learning_rate`, `images_per_s`.
-    public private(set) var curves: [String: Curve] = [:]
+    private var stepped = StepCurves()
+    private var otherCurves: [String: Curve] = [:]
     public private(set) var marks: [Mark] = []
     /// The newest state of the machinery.
     public private(set) var progress: RunEvent.Progressed?
@@ -81,6 +51,9 @@ public struct RunState: Sendable, Equatable {
         for event in events { apply(event) }
     }
 
+    /// Curves by metric name: `train/loss`, `train/accuracy`, `validation/loss`, …, `learning_rate`, `images_per_s`.
+    public var curves: [String: Curve] { stepped.curves.merging(otherCurves) { $0.merging($1) } }
+
     /// The newest evaluation of each split, with its step and epoch.
     public var evaluations: [Split: RunEvent.Evaluated] { measured.compactMapValues(\.last) }
 
@@ -92,6 +65,9 @@ public struct RunState: Sendable, Equatable {
         guard let head, head.totalSteps > 0 else { return 0 }
         return min(1, Double(step) / Double(head.totalSteps))
     }
+
+    /// Makes room for `steps` more `stepped` events; worth while before thousands.
+    public mutating func reserve(steps: Int) { stepped.reserve(steps) }
 
     /// Folds in one more event.
     public mutating func apply(_ event: RunEvent) {
@@ -105,9 +81,7 @@ public struct RunState: Sendable, Equatable {
         case .stepped(let stepped):
             advance(step: stepped.step, epoch: stepped.epoch, seconds: stepped.seconds)
             learningRate = stepped.learningRate
-            add("train/loss", stepped.loss, at: stepped.step, stepped.seconds)
-            add("train/accuracy", stepped.accuracy, at: stepped.step, stepped.seconds)
-            add("learning_rate", stepped.learningRate, at: stepped.step, stepped.seconds)
+            self.stepped.append(stepped)
         case .progressed(let progressed):
             advance(step: progressed.step, epoch: progressed.epoch, seconds: progressed.seconds)
             progress = progressed
@@ -164,11 +138,12 @@ public struct RunState: Sendable, Equatable {
     }
 
     private mutating func add(_ metric: String, _ value: Double, at step: Int, _ seconds: Double) {
-        curves[metric, default: Curve()].append(step: step, seconds: seconds, value: value)
+        otherCurves[metric, default: Curve()].append(step: step, seconds: seconds, value: value)
     }
 
     private mutating func rewind(to resumed: RunEvent.Resumed) {
-        for metric in curves.keys { curves[metric]?.truncate(after: resumed.step) }
+        stepped.truncate(after: resumed.step)
+        for metric in otherCurves.keys { otherCurves[metric]?.truncate(after: resumed.step) }
         for split in measured.keys { measured[split]?.removeAll { $0.step > resumed.step } }
         weightHistory.truncate(after: resumed.step)
         marks.removeAll { $0.step > resumed.step }
