@@ -7,7 +7,7 @@ struct Landmarks: Sendable, Equatable {
     private struct Landmark: Sendable, Equatable {
         var position: Int
         var run: RunState
-        var points: [String: Int]
+        var points: RunState.PointCounts
     }
     private var landmarks: [Landmark] = []
     /// The fold of all events, whose curves the places share.
@@ -25,7 +25,7 @@ struct Landmarks: Sendable, Equatable {
         }
         guard !isBroken, position % Self.spacing == 0 else { return }
         landmarks.append(
-            Landmark(position: position, run: run.withoutPoints, points: run.curves.mapValues(\.count)))
+            Landmark(position: position, run: run.withoutPoints, points: run.pointCounts))
     }
 
     /// The same places for a run whose fold is `whole` by now.
@@ -39,7 +39,7 @@ struct Landmarks: Sendable, Equatable {
     func before(_ target: Int) -> (position: Int, run: RunState)? {
         guard let found = landmarks.last(where: { $0.position <= target }) else { return nil }
         var run = found.run
-        run.takePoints(of: whole, counts: found.points)
+        run.takePoints(of: whole, found.points)
         return (found.position, run)
     }
 }

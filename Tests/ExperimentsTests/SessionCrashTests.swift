@@ -108,6 +108,10 @@ struct SessionCrashTests {
         let reader = try SessionReader(path: path)
         defer { reader.close() }
         _ = try reader.events(after: 0)
+        var state = RunState()
+        try reader.fold(into: &state)
+        _ = try reader.artifacts(kind: Mistake.artifactKind)
+        _ = SessionFacts(reader: reader)
         for row in try reader.checkpoints() { _ = try reader.checkpointBytes(step: row.step) }
         _ = try reader.recordedOwner()
         _ = try reader.newest("stepped")
@@ -118,6 +122,10 @@ struct SessionCrashTests {
         let source = folder["source.session"]
         let writer = try SessionWriter.create(path: source, info: sampleInfo())
         try writer.append(oneOfEach)
+        try writer.pack()
+        try writer.append(oneOfEach)
+        try writer.storeArtifact(
+            .init(kind: Mistake.artifactKind, name: "test", step: 1, body: Mistake.encoded([])))
         try writer.storeCheckpoint(
             step: 4, best: true, bytes: Data(repeating: 7, count: 5_000), and: oneOfEach[10])
         writer.close()
@@ -253,6 +261,7 @@ struct SessionChild {
             } else {
                 last = try writer.append((0..<20).map { _ in sampleStep(step) }).last?.sequence ?? 0
             }
+            if step % 7 == 0 { try writer.pack() }
             let line = "\(last)\n"
             write(acknowledged, line, line.utf8.count)
         }

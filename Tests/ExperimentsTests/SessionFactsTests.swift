@@ -140,7 +140,9 @@ struct SessionFactsTests {
         let run = try TrainingRun(
             experiment, path: path, workers: 1, programVersion: "0.1", command: ["workbench", "x"])
         if stops { run.commands.push(.stop) }
-        let finished = try run.run(RunObserver(events: { _ in }, complaint: { _ in }))
+        let finished = try runsWithLinks.withLock { _ in
+            try run.run(RunObserver(events: { _ in }, complaint: { _ in }))
+        }
         #expect(finished.reason == (stops ? .stopped : .completed))
         return experiment
     }
@@ -186,7 +188,7 @@ struct SessionFactsTests {
         reader.close()
         // Going on to the end puts the new ones in their place.
         let again = try TrainingRun(resuming: path, data: nil, workers: 1)
-        _ = try again.run(RunObserver(events: { _ in }, complaint: { _ in }))
+        _ = try runsWithLinks.withLock { _ in try again.run(RunObserver(events: { _ in }, complaint: { _ in })) }
         let second = try SessionReader(path: path).artifacts(kind: Mistake.artifactKind)
         #expect(second.count == 1 && second != first)
     }

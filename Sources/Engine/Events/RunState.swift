@@ -1,44 +1,5 @@
 // RunState: the fold of a run's events. Live, attached and replayed runs go through it alike.
 
-/// Values of one metric over a run, in the order of steps.
-public struct Curve: Sendable, Equatable {
-    public private(set) var steps: [Int] = []
-    public private(set) var seconds: [Double] = []
-    public private(set) var values: [Double] = []
-
-    public init() {}
-
-    /// Number of points.
-    public var count: Int { values.count }
-    /// The newest value.
-    public var last: Double? { values.last }
-
-    /// Adds a point; steps never decrease.
-    public mutating func append(step: Int, seconds: Double, value: Double) {
-        steps.append(step)
-        self.seconds.append(seconds)
-        values.append(value)
-    }
-
-    /// The first `count` points.
-    public func prefix(_ count: Int) -> Curve {
-        var curve = Curve()
-        curve.steps = Array(steps.prefix(count))
-        curve.seconds = Array(seconds.prefix(count))
-        curve.values = Array(values.prefix(count))
-        return curve
-    }
-
-    /// Drops the points after `step`.
-    public mutating func truncate(after step: Int) {
-        while let last = steps.last, last > step {
-            steps.removeLast()
-            seconds.removeLast()
-            values.removeLast()
-        }
-    }
-}
-
 /// Something that happened at one moment and that a chart marks.
 public struct Mark: Sendable, Equatable {
     public enum Kind: Sendable, Equatable {
@@ -68,8 +29,8 @@ public struct RunState: Sendable, Equatable {
     public private(set) var epoch = 0
     /// Seconds of running.
     public private(set) var seconds = 0.0
-    /// Curves by metric name: `train/loss`, `train/accuracy`, `validation/loss`, …, `learning_rate`, `images_per_s`.
-    public private(set) var curves: [String: Curve] = [:]
+    private var stepped = StepCurves()
+    private var otherCurves: [String: Curve] = [:]
     public private(set) var marks: [Mark] = []
     /// The newest state of the machinery.
     public private(set) var progress: RunEvent.Progressed?
@@ -90,6 +51,9 @@ public struct RunState: Sendable, Equatable {
         for event in events { apply(event) }
     }
 
+    /// Curves by metric name: `train/loss`, `train/accuracy`, `validation/loss`, …, `learning_rate`, `images_per_s`.
+    public var curves: [String: Curve] { stepped.curves.merging(otherCurves) { $0.merging($1) } }
+
     /// The newest evaluation of each split, with its step and epoch.
     public var evaluations: [Split: RunEvent.Evaluated] { measured.compactMapValues(\.last) }
 
@@ -102,17 +66,34 @@ public struct RunState: Sendable, Equatable {
         return min(1, Double(step) / Double(head.totalSteps))
     }
 
-    /// Everything but the points of the curves: a light copy, to come back to with ``takePoints(of:counts:)``.
+    /// Makes room for `steps` more `stepped` events; worth while before thousands.
+    public mutating func reserve(steps: Int) { stepped.reserve(steps) }
+
+    /// How many points the curves have: a place to come back to.
+    public struct PointCounts: Sendable, Equatable {
+        fileprivate var steps: Int
+        fileprivate var others: [String: Int]
+    }
+
+    /// How many points the curves have.
+    public var pointCounts: PointCounts {
+        PointCounts(steps: stepped.count, others: otherCurves.mapValues(\.count))
+    }
+
+    /// Everything but the points of the curves: a light copy, to come back to with ``takePoints(of:_:)``.
     public var withoutPoints: RunState {
         var copy = self
-        copy.curves = [:]
+        copy.stepped = StepCurves()
+        copy.otherCurves = [:]
         return copy
     }
 
     /// Gives the state the first points of the curves of `whole`, the fold of more of the same events.
     /// - Complexity: O(points), a copy of memory.
-    public mutating func takePoints(of whole: RunState, counts: [String: Int]) {
-        for (metric, count) in counts { curves[metric] = whole.curves[metric]?.prefix(count) }
+    public mutating func takePoints(of whole: RunState, _ counts: PointCounts) {
+        stepped = whole.stepped.prefix(counts.steps)
+        otherCurves = [:]
+        for (metric, count) in counts.others { otherCurves[metric] = whole.otherCurves[metric]?.prefix(count) }
     }
 
     /// Folds in one more event.
@@ -127,9 +108,7 @@ public struct RunState: Sendable, Equatable {
         case .stepped(let stepped):
             advance(step: stepped.step, epoch: stepped.epoch, seconds: stepped.seconds)
             learningRate = stepped.learningRate
-            add("train/loss", stepped.loss, at: stepped.step, stepped.seconds)
-            add("train/accuracy", stepped.accuracy, at: stepped.step, stepped.seconds)
-            add("learning_rate", stepped.learningRate, at: stepped.step, stepped.seconds)
+            self.stepped.append(stepped)
         case .progressed(let progressed):
             advance(step: progressed.step, epoch: progressed.epoch, seconds: progressed.seconds)
             progress = progressed
@@ -186,11 +165,12 @@ public struct RunState: Sendable, Equatable {
     }
 
     private mutating func add(_ metric: String, _ value: Double, at step: Int, _ seconds: Double) {
-        curves[metric, default: Curve()].append(step: step, seconds: seconds, value: value)
+        otherCurves[metric, default: Curve()].append(step: step, seconds: seconds, value: value)
     }
 
     private mutating func rewind(to resumed: RunEvent.Resumed) {
-        for metric in curves.keys { curves[metric]?.truncate(after: resumed.step) }
+        stepped.truncate(after: resumed.step)
+        for metric in otherCurves.keys { otherCurves[metric]?.truncate(after: resumed.step) }
         for split in measured.keys { measured[split]?.removeAll { $0.step > resumed.step } }
         weightHistory.truncate(after: resumed.step)
         marks.removeAll { $0.step > resumed.step }

@@ -42,7 +42,11 @@ struct JSONCursor {
     func fault(_ reason: String) -> JSONFault { JSONFault(reason: reason, offset: offset) }
 
     mutating func skipSpace() {
-        while offset < bytes.count, [0x20, 0x09, 0x0A, 0x0D].contains(bytes[offset]) { offset += 1 }
+        while offset < bytes.count {
+            let byte = bytes[offset]
+            guard byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D else { return }
+            offset += 1
+        }
     }
 
     /// The next byte that is not white space; nil at the end.
@@ -66,7 +70,7 @@ struct JSONCursor {
     mutating func object(_ member: (inout JSONCursor, String) throws(JSONFault) -> Void) throws(JSONFault) {
         try expect("{")
         if take("}") { return }
-        var seen = Set<String>()
+        var seen = SeenKeys()
         repeat {
             _ = peek()
             let start = offset
@@ -74,7 +78,7 @@ struct JSONCursor {
             guard seen.count < Self.maximumMembers else {
                 throw fault("an object has more than \(Self.maximumMembers) members")
             }
-            guard seen.insert(key).inserted else {
+            guard seen.insert(key) else {
                 throw JSONFault(reason: "the key \"\(key.prefix(64))\" appears twice", offset: start)
             }
             try expect(":")
@@ -132,11 +136,21 @@ struct JSONCursor {
         return value
     }
 
-    private mutating func digits() throws(JSONFault) {
+    /// Reads digits and goes on with `value`, a number of the digits before.
+    private mutating func digits(_ value: inout UInt64) throws(JSONFault) {
         let start = offset
-        while offset < bytes.count, (0x30...0x39).contains(bytes[offset]) { offset += 1 }
+        while offset < bytes.count, case let digit = bytes[offset] &- 0x30, digit < 10 {
+            value = value &* 10 &+ UInt64(digit)
+            offset += 1
+        }
         if offset == start { throw fault("a value was expected") }
     }
+
+    /// Powers of ten that are doubles without rounding.
+    private static let powers: [Double] = [
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
+        1e20, 1e21, 1e22,
+    ]
 
     /// Reads a number.
     mutating func number() throws(JSONFault) -> JSONValue {
@@ -145,22 +159,39 @@ struct JSONCursor {
         var isInteger = true
         if offset < bytes.count, bytes[offset] == UInt8(ascii: "-") { offset += 1 }
         let firstDigit = offset
-        try digits()
+        // All digits as one number; only of use while they are few.
+        var mantissa: UInt64 = 0
+        var fraction = 0
+        var hasExponent = false
+        try digits(&mantissa)
         if bytes[firstDigit] == UInt8(ascii: "0"), offset > firstDigit + 1 {
             throw JSONFault(reason: "a number starts with a needless zero", offset: firstDigit)
         }
         if offset < bytes.count, bytes[offset] == UInt8(ascii: ".") {
             isInteger = false
             offset += 1
-            try digits()
+            fraction = -offset
+            try digits(&mantissa)
+            fraction += offset
         }
         if offset < bytes.count, bytes[offset] == UInt8(ascii: "e") || bytes[offset] == UInt8(ascii: "E") {
             isInteger = false
+            hasExponent = true
             offset += 1
             if offset < bytes.count, bytes[offset] == UInt8(ascii: "+") || bytes[offset] == UInt8(ascii: "-") {
                 offset += 1
             }
-            try digits()
+            var exponent: UInt64 = 0
+            try digits(&exponent)
+        }
+        if !hasExponent, offset - firstDigit < 19 {
+            let isNegative = firstDigit > start
+            if isInteger, !isNegative || mantissa != 0 { return .integer(isNegative ? -Int(mantissa) : Int(mantissa)) }
+            // Both are exact, so that one division rounds correctly (Clinger 1990).
+            if mantissa < 1 << 53, fraction < Self.powers.count {
+                let magnitude = Double(mantissa) / Self.powers[fraction]
+                return .number(isNegative ? -magnitude : magnitude)
+            }
         }
         let text = String(decoding: bytes[start..<offset], as: UTF8.self)
         if isInteger, text != "-0" {
@@ -179,17 +210,33 @@ struct JSONCursor {
         try expect("\"")
         var text: [UInt8] = []
         var plainStart = offset
+        var hasEscape = false
+        var highest: UInt8 = 0
         while offset < bytes.count {
             let byte = bytes[offset]
             if byte == UInt8(ascii: "\"") {
+                if !hasEscape {
+                    let plain = UnsafeRawBufferPointer(rebasing: bytes[plainStart..<offset])
+                    if highest < 0x80 {
+                        offset += 1
+                        return String(decoding: plain, as: UTF8.self)
+                    }
+                    guard let string = String(validating: plain, as: UTF8.self) else {
+                        throw fault("text is not UTF-8")
+                    }
+                    offset += 1
+                    return string
+                }
                 text.append(contentsOf: bytes[plainStart..<offset])
                 guard let string = String(validating: text, as: UTF8.self) else { throw fault("text is not UTF-8") }
                 offset += 1
                 return string
             }
             if byte < 0x20 { throw fault("a control character stands in a string") }
+            highest |= byte
             offset += 1
             if byte == UInt8(ascii: "\\") {
+                hasEscape = true
                 text.append(contentsOf: bytes[plainStart..<offset - 1])
                 text.append(contentsOf: String(try escape()).utf8)
                 plainStart = offset
@@ -239,60 +286,18 @@ struct JSONCursor {
     }
 }
 
-/// Writes JSON text by hand: members in the order they are added, doubles that read back to the same bits.
-struct JSONText {
-    private(set) var text = "{"
+/// The keys of an object so far. Of the few that most have, comparing is quicker than hashing.
+private struct SeenKeys {
+    private var few: [String] = []
+    private var many: Set<String> = []
 
-    mutating func add(_ key: String, _ value: String) { add(key, raw: Self.quoted(value)) }
-    mutating func add(_ key: String, _ value: Int) { add(key, raw: String(value)) }
-    mutating func add(_ key: String, _ value: UInt64) { add(key, raw: String(value)) }
-    mutating func add(_ key: String, _ value: Bool) { add(key, raw: String(value)) }
-    mutating func add(_ key: String, _ value: Double) { add(key, raw: Self.number(value)) }
-    mutating func add(_ key: String, _ values: [String]) {
-        add(key, raw: "[\(values.map(Self.quoted).joined(separator: ","))]")
-    }
-    mutating func add(_ key: String, _ values: [Int]) {
-        add(key, raw: "[\(values.map(String.init).joined(separator: ","))]")
-    }
-    mutating func add(_ key: String, _ values: [Double]) {
-        add(key, raw: "[\(values.map(Self.number).joined(separator: ","))]")
-    }
+    var count: Int { few.count + many.count }
 
-    /// Adds a member whose value is JSON already.
-    mutating func add(_ key: String, raw value: String) {
-        if text.utf8.count > 1 { text += "," }
-        text += Self.quoted(key)
-        text += ":"
-        text += value
-    }
-
-    /// The whole object.
-    func closed() -> String { text + "}" }
-
-    /// A double as the shortest text that reads back to it; NaN and infinities, which JSON lacks, as strings.
-    static func number(_ value: Double) -> String {
-        if value.isNaN { return "\"nan\"" }
-        if value.isInfinite { return value < 0 ? "\"-inf\"" : "\"inf\"" }
-        return value.description
-    }
-
-    /// A JSON string. Beside what JSON asks, the characters that steer terminals or the direction of text are escaped,
-    /// so that a line is safe to print.
-    static func quoted(_ value: String) -> String {
-        var quoted = "\""
-        for scalar in value.unicodeScalars {
-            switch scalar {
-            case "\"": quoted += "\\\""
-            case "\\": quoted += "\\\\"
-            case "\n": quoted += "\\n"
-            case "\t": quoted += "\\t"
-            case "\u{00}"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{200E}", "\u{200F}", "\u{061C}",
-                "\u{2028}"..."\u{202E}", "\u{2066}"..."\u{2069}":
-                let digits = String(scalar.value, radix: 16)
-                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: quoted.unicodeScalars.append(scalar)
-            }
-        }
-        return quoted + "\""
+    /// - Returns: false when the key was there.
+    mutating func insert(_ key: String) -> Bool {
+        if few.contains(key) { return false }
+        if few.count == 16 { return many.insert(key).inserted }
+        few.append(key)
+        return true
     }
 }

@@ -93,6 +93,11 @@ public enum EventLine {
         try event(from: LineFields(line))
     }
 
+    /// The names of all events.
+    static let kinds = [
+        "started", "stepped", "progressed", "evaluated", "checkpointed", "steered", "resumed", "warned", "finished",
+    ]
+
     /// The name of an event in lines and in the session file.
     public static func kind(of event: RunEvent) -> String {
         switch event {

@@ -7,18 +7,20 @@ struct LineFields {
     /// Name of the event.
     let event: String
     /// Names of all fields, in the line's order.
-    private(set) var names: [String] = []
-    private var values: [String: JSONValue] = [:]
+    let names: [String]
+    private let values: [JSONValue]
+    /// Places of the fields by name; empty when they are so few that looking is quicker.
+    private let places: [String: Int]
 
     init(_ line: String) throws(EventLineError) {
         var line = line
-        var values: [String: JSONValue] = [:]
+        var values: [JSONValue] = []
         var names: [String] = []
         let fault: JSONFault? = line.withUTF8 { bytes in
             var cursor = JSONCursor(UnsafeRawBufferPointer(bytes))
             do throws(JSONFault) {
                 try cursor.object { (cursor, key) throws(JSONFault) in
-                    values[key] = try cursor.value()
+                    values.append(try cursor.value())
                     names.append(key)
                 }
                 return cursor.peek() == nil ? nil : cursor.fault("something follows the object")
@@ -27,11 +29,18 @@ struct LineFields {
             }
         }
         if let fault { throw .notJSON(reason: fault.reason, offset: fault.offset) }
-        guard let name = values["event"] else { throw .missing(field: "event", event: "") }
-        guard case .string(let event) = name else { throw .wrong(field: "event", event: "", expected: "text") }
-        self.event = event
-        self.values = values
         self.names = names
+        self.values = values
+        places =
+            names.count <= 24
+            ? [:] : Dictionary(uniqueKeysWithValues: names.enumerated().map { ($0.element, $0.offset) })
+        guard let place = names.firstIndex(of: "event") else { throw .missing(field: "event", event: "") }
+        guard case .string(let event) = values[place] else { throw .wrong(field: "event", event: "", expected: "text") }
+        self.event = event
+    }
+
+    private func find(_ field: String) -> JSONValue? {
+        (places.isEmpty ? names.firstIndex(of: field) : places[field]).map { values[$0] }
     }
 
     func wrong(_ field: String, _ expected: String) -> EventLineError {
@@ -39,10 +48,10 @@ struct LineFields {
     }
 
     /// The field is there and not null.
-    func has(_ field: String) -> Bool { (values[field] ?? .null) != .null }
+    func has(_ field: String) -> Bool { (find(field) ?? .null) != .null }
 
     private func value(_ field: String) throws(EventLineError) -> JSONValue {
-        guard let value = values[field] else { throw .missing(field: field, event: event) }
+        guard let value = find(field) else { throw .missing(field: field, event: event) }
         return value
     }
 
@@ -118,7 +127,7 @@ struct LineFields {
     /// All fields with a "/" in their names.
     func metrics() throws(EventLineError) -> [String: Double] {
         var metrics: [String: Double] = [:]
-        for field in values.keys where field.contains("/") { metrics[field] = try double(field) }
+        for field in names where field.contains("/") { metrics[field] = try double(field) }
         return metrics
     }
 }

@@ -8,11 +8,31 @@ enum SessionSchema {
     /// "WBCH", in the header of every session file.
     static let applicationID = 0x5742_4348
     /// Version of the layout. A migration is added, never edited; files above it are refused.
-    static let version = 1
+    static let version = 2
 
-    static let tables = ["run", "event", "checkpoint", "artifact"]
+    /// The tables of a version.
+    static func tables(version: Int) -> [String] {
+        ["run", "event", "checkpoint", "artifact"] + (version > 1 ? ["block"] : [])
+    }
 
-    static let statements = """
+    /// What makes a file of version 1 one of version 2, within a transaction.
+    static let fromVersion1 = """
+        CREATE TABLE block (
+            run INTEGER NOT NULL REFERENCES run(id),
+            first_seq INTEGER NOT NULL,
+            last_seq INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            count INTEGER NOT NULL,
+            bytes BLOB NOT NULL,
+            PRIMARY KEY (run, first_seq, kind)
+        );
+        PRAGMA user_version = 2;
+        """
+
+    /// The tables of version 1; a new file is made as one and migrated, so that there is one way to a layout.
+    static let version1 = """
+        PRAGMA application_id = 0x57424348;
+        PRAGMA user_version = 1;
         CREATE TABLE run (
             id INTEGER PRIMARY KEY,
             run_id TEXT NOT NULL UNIQUE,
@@ -118,20 +138,22 @@ struct SessionDatabase: Sendable {
     }
 
     /// Checks that this is a session of a version that is known here, with all its tables.
-    static func validate(_ database: Database, path: String) throws {
+    /// - Returns: the version.
+    static func validate(_ database: Database, path: String) throws -> Int {
         let application = try Int.fetchOne(database, sql: "PRAGMA application_id")
         guard application == SessionSchema.applicationID else { throw SessionError.notASession(path: path) }
         let version = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
         guard version <= SessionSchema.version else {
             throw SessionError.newer(path: path, version: version, known: SessionSchema.version)
         }
-        guard version == SessionSchema.version else {
+        guard version >= 1 else {
             throw SessionError.damaged(path: path, detail: "its file version is \(version)")
         }
         let tables = try Set(String.fetchAll(database, sql: "SELECT name FROM sqlite_master WHERE type = 'table'"))
-        for table in SessionSchema.tables where !tables.contains(table) {
+        for table in SessionSchema.tables(version: version) where !tables.contains(table) {
             throw SessionError.lacksTable(path: path, table: table)
         }
+        return version
     }
 }
 

@@ -49,9 +49,9 @@ public struct SessionInfo: Codable, Sendable, Equatable {
 }
 
 extension SessionInfo {
-    /// The first run of a session and its number, once the file has turned out to be a session.
-    static func fetch(_ database: Database, path: String) throws -> (run: Int, info: SessionInfo) {
-        try SessionDatabase.validate(database, path: path)
+    /// The first run of a session and its number, once the file has turned out to be a session; and the file's version.
+    static func fetch(_ database: Database, path: String) throws -> (version: Int, run: Int, info: SessionInfo) {
+        let version = try SessionDatabase.validate(database, path: path)
         let rows = try SessionRow.fetch(
             database, path: path,
             """
@@ -67,7 +67,7 @@ extension SessionInfo {
             processor: try cells.text(8), kernels: try cells.text(9), programVersion: try cells.text(10),
             command: try JSONDecoder().decode([String].self, from: Data(cells.text(11).utf8)),
             gitCommit: try cells.optionalText(12))
-        return (try cells.integer(0), info)
+        return (version, try cells.integer(0), info)
     }
 }
 

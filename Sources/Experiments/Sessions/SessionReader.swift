@@ -11,11 +11,13 @@ public final class SessionReader: Sendable {
     public let path: String
     /// The head of the session.
     public let info: SessionInfo
+    /// Version of the file's layout when it was opened.
+    let version: Int
     private let run: Int
     private let database: Mutex<SessionDatabase?>
 
-    /// Events in one transaction.
-    private static let pageLength = 4_000
+    /// Rows of events in one transaction.
+    static let pageLength = 4_000
 
     /// Opens the session at `path`, in a read-only folder too.
     ///
@@ -25,18 +27,19 @@ public final class SessionReader: Sendable {
     public init(path: String, patience: Double = 2) throws(SessionError) {
         let path = try SessionDatabase.canonical(path)
         self.path = path
-        let (database, run, info) = try SessionRecovery.open(path) { (path) throws(SessionError) in
+        let (database, version, run, info) = try SessionRecovery.open(path) { (path) throws(SessionError) in
             let database = try SessionDatabase(path: path, readOnly: true, patience: patience)
             do throws(SessionError) {
-                let (run, info) = try translating(path, doing: "reading it") {
+                let (version, run, info) = try translating(path, doing: "reading it") {
                     try database.queue.read { try SessionInfo.fetch($0, path: path) }
                 }
-                return (database, run, info)
+                return (database, version, run, info)
             } catch {
                 database.close()
                 throw error
             }
         }
+        self.version = version
         self.run = run
         self.info = info
         self.database = Mutex(database)
@@ -49,30 +52,6 @@ public final class SessionReader: Sendable {
         database.withLock { database in
             database?.close()
             database = nil
-        }
-    }
-
-    /// Events with a number above `sequence`, in order. Complexity: linear in the events returned.
-    public func events(after sequence: Int = 0) throws(SessionError) -> [NumberedEvent] {
-        var events: [NumberedEvent] = []
-        var last = max(0, sequence)
-        while true {
-            // Decoded outside the transaction: the writer waits for the reading only.
-            let page = try read { database, run in
-                try SessionRow.fetch(
-                    database, path: self.path,
-                    "SELECT seq, body FROM event WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?",
-                    [run, last, Self.pageLength])
-            }
-            for row in page {
-                let event = try Self.event(row, path: path)
-                guard event.sequence == last + 1 else {
-                    throw .damaged(path: path, detail: "event \(last + 1) is missing")
-                }
-                events.append(event)
-                last = event.sequence
-            }
-            if page.count < Self.pageLength { return events }
         }
     }
 
@@ -171,7 +150,7 @@ public final class SessionReader: Sendable {
         return try translating(path, doing: "reading it") { try database.queue.read { try body($0, run) } }
     }
 
-    private static func event(_ row: SessionRow, path: String) throws(SessionError) -> NumberedEvent {
+    static func event(_ row: SessionRow, path: String) throws(SessionError) -> NumberedEvent {
         let sequence = try row.integer(0)
         let body = try row.text(1)
         do throws(EventLineError) {

@@ -23,6 +23,8 @@ public final class SessionWriter: Sendable {
         /// nil once closed.
         var database: SessionDatabase?
         var nextSequence: Int
+        /// Number of the last event that is in a block.
+        var packed: Int
     }
     private let state: Mutex<State>
 
@@ -65,9 +67,8 @@ public final class SessionWriter: Sendable {
         try translating(path, doing: "making it") {
             let queue = try DatabaseQueue(path: draft)
             try queue.write { database in
-                try database.execute(sql: "PRAGMA application_id = \(SessionSchema.applicationID)")
-                try database.execute(sql: "PRAGMA user_version = \(SessionSchema.version)")
-                try database.execute(sql: SessionSchema.statements)
+                try database.execute(sql: SessionSchema.version1)
+                try database.execute(sql: SessionSchema.fromVersion1)
                 let command = try JSONEncoder().encode(info.command)
                 try database.execute(
                     sql: """
@@ -114,20 +115,29 @@ public final class SessionWriter: Sendable {
         self.lock = lock
         let database = try SessionDatabase(path: path, readOnly: false, patience: Self.patience)
         let last: Int
+        let packed: Int
         do throws(SessionError) {
-            (run, info, last) = try translating(path, doing: "opening it for writing") {
+            (run, info, last, packed) = try translating(path, doing: "opening it for writing") {
                 try database.queue.writeWithoutTransaction { connection in
-                    let (run, info) = try SessionInfo.fetch(connection, path: path)
+                    let (version, run, info) = try SessionInfo.fetch(connection, path: path)
                     // Each transaction is on the disk when it returns, and a cache that is too small does not lock
                     // readers out before the transaction ends.
                     try connection.execute(sql: "PRAGMA synchronous = FULL; PRAGMA cache_spill = OFF")
                     _ = try String.fetchOne(connection, sql: "PRAGMA journal_mode = TRUNCATE")
+                    if version == 1 {
+                        try connection.inTransaction {
+                            try connection.execute(sql: SessionSchema.fromVersion1)
+                            return .commit
+                        }
+                    }
                     try connection.execute(
                         sql: "UPDATE run SET owner_pid = ?, owner_host = ?, owner_since = ?",
                         arguments: [getpid(), ProcessInfo.processInfo.hostName, Date().timeIntervalSince1970])
                     let last = try Int.fetchOne(
                         connection, sql: "SELECT max(seq) FROM event WHERE run = ?", arguments: [run])
-                    return (run, info, last ?? 0)
+                    let packed = try Int.fetchOne(
+                        connection, sql: "SELECT max(last_seq) FROM block WHERE run = ?", arguments: [run])
+                    return (run, info, last ?? 0, packed ?? 0)
                 }
             }
             guard (0..<Int.max / 2).contains(last) else {
@@ -137,7 +147,8 @@ public final class SessionWriter: Sendable {
             database.close()
             throw error
         }
-        state = Mutex(State(database: database, nextSequence: last + 1))
+        state = Mutex(
+            State(database: database, nextSequence: last + 1, packed: min(max(0, packed), last)))
     }
 
     deinit { close() }
@@ -172,6 +183,17 @@ public final class SessionWriter: Sendable {
             return try self.insert([event], from: sequence, database)
         }
         return stored[0]
+    }
+
+    /// Number of the next event, and of the last one that is in a block.
+    var progress: (next: Int, packed: Int) { state.withLock { ($0.nextSequence, $0.packed) } }
+
+    func packed(through sequence: Int) { state.withLock { $0.packed = sequence } }
+
+    /// Runs `body` in a transaction that changes nothing.
+    func read<Value: Sendable>(_ body: (Database, _ run: Int) throws -> Value) throws(SessionError) -> Value {
+        guard let database = state.withLock({ $0.database }) else { preconditionFailure("\(path) is closed already") }
+        return try translating(path, doing: "reading it") { try database.queue.read { try body($0, run) } }
     }
 
     /// Changes something else than events, in one transaction.
