@@ -18,6 +18,7 @@ struct Landmarks: Sendable, Equatable {
     static let spacing = 16_384
 
     /// Takes note of `run`, the fold of the first `position` events, of which `event` was the last.
+    @inline(__always)
     mutating func pass(_ run: RunState, position: Int, _ event: RunEvent) {
         if case .resumed = event {
             isBroken = true
