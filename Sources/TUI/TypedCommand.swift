@@ -119,9 +119,13 @@ func run(_ command: TypedCommand, _ state: inout State) -> [Command] {
         guard state.session?.isLive == true else { return missing("No run is live here", &state) }
         return [.steer(.setLearningRate(rate))]
     case .step(let step):
-        return move(&state) { replay, events, _ in replay.seek(step: step, in: events) }
+        return move(&state) { replay, events, _ in
+            replay.isPlaying = false
+            replay.seek(step: step, in: events)
+        }
     case .epoch(let epoch):
         return move(&state) { replay, events, head in
+            replay.isPlaying = false
             let step = epoch.multipliedReportingOverflow(by: head.stepsPerEpoch)
             replay.seek(step: step.overflow ? .max : step.partialValue, in: events)
         }

@@ -49,8 +49,12 @@ public final class LinkServer: Sendable {
             socket: socket, paths: socketPaths, session: sessionPath, wake: pipes[0], shared: shared, limits: limits,
             onCommand: onCommand)
         let thread = Thread { [ended] in
-            // Named from within: Foundation gives the name to the system only there.
-            Thread.current.name = "link"
+            // Told to the system itself: Foundation's name needs the thread's handle, which the thread that starts this one
+            // may not have stored yet.
+            if let name = fopen("/proc/thread-self/comm", "w") {
+                fputs("link", name)
+                fclose(name)
+            }
             loop.run()
             ended.signal()
         }
