@@ -187,6 +187,7 @@ void wb_terminal_size(int *rows, int *columns) {
 }
 
 int wb_terminal_colours(void) { return has_colors() ? COLORS : 0; }
+int wb_terminal_pairs(void) { return has_colors() ? COLOR_PAIRS : 0; }
 
 // Palettes past 256 colours number colours by their red, green and blue.
 static int colour_number(int index) {

@@ -90,7 +90,8 @@ public enum Format {
 
     /// "97.12 %".
     public static func percent(_ fraction: Double) -> String {
-        fraction.isFinite ? fixed(fraction * 100, 2) + " %" : number(fraction)
+        // The hundredfold of a finite number may be infinite.
+        (fraction * 100).isFinite ? fixed(fraction * 100, 2) + " %" : number(fraction * 100)
     }
 
     /// `value` with `decimals` digits after the point, rounded half away from zero; never "-0".
@@ -115,6 +116,7 @@ public enum Format {
     }
 
     private static func scientific(_ value: Double) -> String {
+        guard value.isFinite else { return number(value) }
         var mantissa = abs(value)
         var exponent = 0
         while mantissa >= 9.995 {

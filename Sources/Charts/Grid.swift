@@ -1,6 +1,6 @@
 // Grid: a screen of cells, a value. Charts and panes draw into it; the terminal shows it.
 
-/// What a cell means; a theme gives it a colour.
+/// What a cell means; a theme gives it a colour. Only pixels of pictures carry their own.
 public enum Role: Sendable, Hashable {
     /// Plain text.
     case text
@@ -16,11 +16,19 @@ public enum Role: Sendable, Hashable {
     case key
     /// The n-th series of a chart, from 0.
     case series(Int)
+    /// What lies behind the n-th series: its raw values where the series is smoothed.
+    case trace(Int)
     case good, warning, bad
     /// The selected row; a whole line's background.
     case selection
     /// The filled part of a bar.
     case bar
+    /// The background of a number, from 0 (nothing) to 8 (all of it); what is welcome and what is not are two families.
+    case heat(Int, good: Bool)
+    /// As ``heat(_:good:)``, for cells whose glyph carries the level too: the colour is the glyph's own.
+    case shade(Int, good: Bool)
+    /// Two pixels, the upper one in the foreground: indices of the xterm-256 palette, 16 to 255, never the terminal's own.
+    case pixels(top: UInt8, bottom: UInt8)
 }
 
 /// How a cell looks: a role and the attributes that work without colour too.
@@ -46,6 +54,13 @@ public struct Cell: Sendable, Hashable {
     public init(_ scalar: Unicode.Scalar, _ style: Style = Style()) {
         self.scalar = scalar
         self.style = style
+    }
+    /// What stands for the cell where there are no colours: pixels become a shade, all else stays as it is.
+    public var withoutColour: Unicode.Scalar {
+        if case .pixels(let top, let bottom) = style.role, scalar == "▀" {
+            return Palette.shade(top: top, bottom: bottom)
+        }
+        return scalar
     }
     /// An empty cell.
     public static let blank = Cell(" ")

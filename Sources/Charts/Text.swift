@@ -120,12 +120,12 @@ extension Grid {
         write(shown, row: rect.row, column: rect.column + 2, style: Style(.title, bold: true))
     }
 
-    /// The screen as text: rows joined by line feeds, blanks at their ends left out.
+    /// The screen as text: rows joined by line feeds, blanks at their ends left out, pictures as shades.
     public func text() -> String {
         (0..<rows).map { row in
             var line = String.UnicodeScalarView()
             for column in 0..<columns {
-                let scalar = self[row, column].scalar
+                let scalar = self[row, column].withoutColour
                 if scalar != Cell.continuation { line.append(scalar) }
             }
             while line.last == " " { line.removeLast() }

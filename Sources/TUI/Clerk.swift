@@ -59,6 +59,9 @@ final class Clerk: Sendable {
                     let name = URL(fileURLWithPath: path).lastPathComponent
                     mailbox.post(.noticed(Notice(text: "\(name) is in the trash; u brings it back")))
                 case .undoTrash: try undo(&trashed)
+                case .save(let name, let csv, let svg):
+                    let saved = try Clerk.save(name, csv: csv, svg: svg)
+                    mailbox.post(.noticed(Notice(text: "Written: \(saved).csv and \(saved).svg", role: .good)))
                 default: break
                 }
             } catch {
@@ -69,6 +72,20 @@ final class Clerk: Sendable {
                 }
             }
         }
+    }
+
+    /// Writes two files into the working folder under a name that is free, and returns that.
+    private static func save(_ name: String, csv: String, svg: String) throws -> String {
+        let safe = String(name.map { $0.isLetter || $0.isNumber || "-_.".contains($0) ? $0 : "_" })
+        var free = safe
+        var number = 2
+        while ["csv", "svg"].contains(where: { FileManager.default.fileExists(atPath: "\(free).\($0)") }) {
+            free = "\(safe)-\(number)"
+            number += 1
+        }
+        try Data(csv.utf8).write(to: URL(fileURLWithPath: free + ".csv"), options: .withoutOverwriting)
+        try Data(svg.utf8).write(to: URL(fileURLWithPath: free + ".svg"), options: .withoutOverwriting)
+        return free
     }
 
     private func undo(_ trashed: inout [String]) throws {

@@ -8,9 +8,20 @@ import Experiments
 func draw(_ state: State, into grid: inout Grid) {
     guard !state.isTooSmall else { return drawTooSmall(state, &grid) }
     drawTitleBar(state, &grid)
-    switch state.screen {
-    case .runs: drawRuns(state, &grid)
-    case .train: drawTrain(state, &grid)
+    if state.screen == .runs {
+        drawRuns(state, &grid)
+    } else if let session = state.session {
+        drawHeader(session, state, &grid)
+        if session.run.head == nil {
+            drawNothingYet(session, sessionBody(state), state, &grid)
+        } else {
+            switch state.screen {
+            case .evaluate: drawEvaluate(state, &grid)
+            case .model: drawModel(state, &grid)
+            case .data: drawData(state, &grid)
+            default: drawTrain(state, &grid)
+            }
+        }
     }
     if case .help(let scroll) = state.overlay { drawHelp(state, scroll: scroll, &grid) }
     drawBottomLine(state, &grid)
@@ -36,12 +47,14 @@ private func drawTooSmall(_ state: State, _ grid: inout Grid) {
 }
 
 private func drawTitleBar(_ state: State, _ grid: inout Grid) {
-    var column = 1
-    column += grid.write("workbench", row: 0, column: column, style: Style(.title, bold: true)) + 2
-    for id in ScreenID.allCases {
-        let isShown = id == state.screen
-        let label = " \(id.rawValue) \(id.title) "
-        column += grid.write(label, row: 0, column: column, style: Style(isShown ? .selection : .dim)) + 1
+    _ = grid.write("workbench", row: 0, column: 1, style: Style(.title, bold: true))
+    var column = 12
+    for tab in titleTabs() {
+        let isShown = tab.id == state.screen
+        column =
+            tab.column
+            + grid.write(
+                tab.label, row: 0, column: tab.column, style: Style(isShown ? .selection : .dim))
     }
     var parts: [Part] = []
     let live = state.liveNames.count
@@ -62,14 +75,14 @@ private func drawBottomLine(_ state: State, _ grid: inout Grid) {
     let room = state.columns - used - 4
     var parts: [Part] = []
     var width = 0
-    // What does not fit is left out from the end, but for the help, which tells of all the others.
+    // What does not fit is left out from the end, but for the help, which tells of all the others, and the way back.
     let hints = keyHints(state)
-    let helpHint = hints.first { $0.action == .help }
     func measure(_ hint: Hint) -> Int { displayWidth(hint.key) + displayWidth(hint.word) + 3 }
-    let reserved = helpHint.map(measure) ?? 0
+    let kept: Set<Action> = [.help, .back]
+    var reserved = hints.filter { kept.contains($0.action) }.reduce(0) { $0 + measure($1) }
     for hint in hints {
-        let isHelp = hint.action == .help
-        guard width + measure(hint) + (isHelp ? 0 : reserved) <= room + 2 else { continue }
+        if kept.contains(hint.action) { reserved -= measure(hint) }
+        guard width + measure(hint) + reserved <= room + 2 else { continue }
         width += measure(hint)
         parts += [Part(hint.key, .key), Part(" \(hint.word)  ", .dim)]
     }
@@ -101,11 +114,13 @@ func keyHints(_ state: State) -> [Hint] {
 private func isOffered(_ action: Action, _ state: State) -> Bool {
     switch (action, state.screen) {
     case (.resume, .runs): state.runs.selectedSession?.status.isResumable == true
-    case (.resume, .train): state.train?.isResumable == true
+    case (.resume, _): state.session?.isResumable == true
     case (.open, .runs): state.runs.selectedSession != nil
     case (.trash, .runs): state.runs.selectedSession.map { $0.status != .live } ?? false
     case (.train, .runs): state.runs.preset != nil
-    case (.play, _), (.faster, _), (.stepForward, _): state.train?.events.isEmpty == false
+    case (.play, _), (.faster, _), (.stepForward, _): state.session?.hasTimeline == true
+    case (.toEnd, _): state.session?.replay != nil
+    case (.split, _): state.session.map { $0.run.evaluations.count > 1 } ?? false
     default: true
     }
 }
@@ -114,8 +129,9 @@ private func shownWord(_ word: String, _ action: Action, _ state: State) -> Stri
     switch action {
     case .back where state.screen == .runs: "quit"
     case .open where state.runs.selectedSession?.status == .live: "attach"
-    case .pause where state.train?.whole.phase == .paused: "continue"
-    case .play where state.train?.replay?.isPlaying == true: "hold"
+    case .toEnd where state.session?.isLive == true: "live"
+    case .pause where state.session?.whole.phase == .paused: "continue"
+    case .play where state.session?.replay?.isPlaying == true: "hold"
     default: word
     }
 }
@@ -127,15 +143,22 @@ private func bottomText(_ state: State) -> [Part] {
         // Of a long text the end is shown, where the typing goes on.
         let room = max(10, state.columns - displayWidth(prompt.label) - 30)
         let text = prompt.text.count > room ? (state.ascii ? "~" : "…") + prompt.text.suffix(room) : prompt.text
-        var parts = [Part("\(prompt.label): ", .title), Part(text), Part(state.ascii ? "_" : "▏", .focus)]
-        if let complaint = prompt.complaint { parts.append(Part("  \(complaint)", .warning)) }
+        var parts = [
+            Part(prompt.kind == .command ? ":" : "\(prompt.label): ", .title), Part(text),
+            Part(state.ascii ? "_" : "▏", .focus),
+        ]
+        if let complaint = prompt.complaint {
+            parts.append(Part("  \(complaint)", .warning))
+        } else if prompt.kind == .command {
+            parts.append(Part("  \(TypedCommand.candidates(prompt.text).joined(separator: " "))", .dim))
+        }
         return parts
     case .help, nil: break
     }
     if let notice = state.notice { return [Part(notice.text, notice.role)] }
     switch state.screen {
     case .runs: return runsStatus(state)
-    case .train: return state.train.map { trainStatus($0, state.glyphs) } ?? []
+    default: return state.session.map { trainStatus($0, state.glyphs) } ?? []
     }
 }
 
@@ -161,11 +184,7 @@ enum HelpLine: Equatable {
 /// The help, most special keys first, all of it.
 func helpLines(_ state: State) -> [HelpLine] {
     var lines: [HelpLine] = []
-    let here: [Context]
-    switch state.screen {
-    case .runs: here = [.sessions, .presets, .runs]
-    case .train: here = [.live, .replay, .train]
-    }
+    let here = state.contexts(of: state.screen).filter { $0 != .global }
     let order = here + [.global] + Context.allCases.filter { $0 != .global && !here.contains($0) }
     for context in order {
         if !lines.isEmpty { lines.append(.blank) }

@@ -2,6 +2,7 @@
 
 import Charts
 import Engine
+import Foundation
 
 /// What a chart shows.
 enum ChartKind {
@@ -42,40 +43,70 @@ private func places(_ curve: Curve, _ axis: TimeAxis, stepsPerEpoch: Int) -> [Do
     }
 }
 
-private func chartAxis(_ axis: TimeAxis, end: Double) -> ChartAxis {
-    switch axis {
-    case .epochs: ChartAxis(label: "epoch", unit: .epochs, range: 0...end)
-    case .steps: ChartAxis(label: "step", unit: .steps, range: 0...end)
-    case .seconds: ChartAxis(label: "time", unit: .seconds, range: 0...end)
-    }
+/// The time axis of `run` as `view` shows it.
+private func timeAxis(_ run: RunState, _ view: ChartView) -> ChartAxis {
+    let end = axisEnd(of: run, view.axis)
+    // A logarithmic axis begins at the first step.
+    let start = view.isLogarithmicX ? end / Double(max(2, run.head?.totalSteps ?? 2)) : 0
+    let shown = view.window ?? 0...1
+    let range =
+        view.isLogarithmicX
+        ? start * pow(end / start, shown.lowerBound)...start * pow(end / start, shown.upperBound)
+        : end * shown.lowerBound...end * shown.upperBound
+    let (label, unit): (String, AxisUnit) =
+        switch view.axis {
+        case .epochs: ("epoch", .epochs)
+        case .steps: ("step", .steps)
+        case .seconds: ("time", .seconds)
+        }
+    return ChartAxis(label: label, unit: unit, range: range, isLogarithmic: view.isLogarithmicX)
 }
 
-/// A titled pane with the curves of `kind`, train and what else was measured, over one time axis.
-func drawChart(
-    _ kind: ChartKind, of run: RunState, axis: TimeAxis, logarithmic: Bool, in rect: Rect, _ glyphs: GlyphSet,
-    _ grid: inout Grid
-) {
-    grid.box(rect, title: logarithmic ? "\(kind.title) (log)" : kind.title, style: Style(.border), glyphs: glyphs)
+/// The curves of `kind`, train and what else was measured, over one time axis; nil before the first value.
+func curves(_ kind: ChartKind, of run: RunState, _ view: ChartView, _ glyphs: GlyphSet) -> LineChart? {
     let perEpoch = run.head?.stepsPerEpoch ?? 1
     var series: [Series] = []
     for (index, split) in Split.allCases.enumerated() {
         guard let curve = run.curves["\(split.rawValue)/\(kind.metric)"], curve.count > 0 else { continue }
         // The test split is measured once, at the end: a value for the side, not a curve.
         if split == .test, run.head?.watchedSplit != .test { continue }
-        let x = places(curve, axis, stepsPerEpoch: perEpoch)
+        let x = places(curve, view.axis, stepsPerEpoch: perEpoch)
         series.append(
             Series(name: split.rawValue, x: x, y: curve.values, role: .series(min(index, 1)), kind: .line))
     }
+    guard !series.isEmpty else { return nil }
+    let x = timeAxis(run, view)
+    var chart = LineChart(
+        series: series, x: x,
+        y: ChartAxis(
+            label: "", unit: kind == .loss ? .plain : .fraction, isLogarithmic: kind == .loss && view.isLogarithmicY),
+        marks: chartMarks(run, view.axis, perEpoch), glyphs: glyphs)
+    chart.smoothing = view.smoothing
+    if let cursor = view.cursor, let range = x.range {
+        let (low, high) = (range.lowerBound, range.upperBound)
+        chart.cursor = view.isLogarithmicX ? low * pow(high / low, cursor) : low + (high - low) * cursor
+    }
+    return chart
+}
+
+/// The curves of `kind` in a pane.
+func drawChart(
+    _ kind: ChartKind, of run: RunState, _ view: ChartView, in rect: Rect, border: Role = .border, _ glyphs: GlyphSet,
+    _ grid: inout Grid
+) {
+    var notes: [String] = []
+    if kind == .loss, view.isLogarithmicY { notes.append("log") }
+    if view.smoothing > 0 { notes.append("smoothed \(Format.number(view.smoothing))") }
+    if let window = view.window {
+        notes.append("\(Format.number(1 / (window.upperBound - window.lowerBound)))x zoom")
+    }
+    let title = kind.title + (notes.isEmpty ? "" : " (\(notes.joined(separator: ", ")))")
+    grid.box(rect, title: title, style: Style(border), glyphs: glyphs)
     let inner = rect.inset()
-    guard !series.isEmpty else {
+    guard let chart = curves(kind, of: run, view, glyphs) else {
         _ = grid.write("no values yet", row: inner.row + inner.rows / 2, column: inner.column + 2, style: Style(.dim))
         return
     }
-    let end = axisEnd(of: run, axis)
-    let chart = LineChart(
-        series: series, x: chartAxis(axis, end: end),
-        y: ChartAxis(label: "", unit: kind == .loss ? .plain : .fraction, isLogarithmic: logarithmic),
-        marks: chartMarks(run, axis, perEpoch), glyphs: glyphs)
     chart.draw(into: &grid, in: inner)
 }
 

@@ -280,10 +280,10 @@ private func drawSession(
         let below = Rect(
             row: chart.row + chart.rows, column: chart.column, rows: min(rest.rows - chart.rows, 20),
             columns: chart.columns)
-        drawChart(.loss, of: run, axis: .epochs, logarithmic: false, in: chart, state.glyphs, &grid)
-        drawChart(.accuracy, of: run, axis: .epochs, logarithmic: false, in: below, state.glyphs, &grid)
+        drawChart(.loss, of: run, ChartView(), in: chart, state.glyphs, &grid)
+        drawChart(.accuracy, of: run, ChartView(), in: below, state.glyphs, &grid)
     } else if rest.rows >= 6 {
-        drawChart(.loss, of: run, axis: .epochs, logarithmic: false, in: rest, state.glyphs, &grid)
+        drawChart(.loss, of: run, ChartView(), in: rest, state.glyphs, &grid)
     } else if rest.rows >= 1, let loss = run.curves["train/loss"] {
         drawSparkline("loss", loss.values, row: rest.row, in: text, state.glyphs, &grid)
     }

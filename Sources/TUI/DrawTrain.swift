@@ -5,32 +5,29 @@ import Engine
 import Experiments
 
 func drawTrain(_ state: State, _ grid: inout Grid) {
-    guard let train = state.train else { return }
-    let run = train.run
-    drawHeader(train, state, &grid)
-    let body = Rect(row: 3, column: 0, rows: state.rows - 4, columns: state.columns)
-    guard run.head != nil else { return drawNothingYet(train, body, state, &grid) }
-    let side = min(max(27, state.columns * 3 / 10), 56)
-    let left = state.columns - side
-    let upper = (body.rows + 1) / 2
-    let charts = (
-        Rect(row: body.row, column: 0, rows: upper, columns: left),
-        Rect(row: body.row + upper, column: 0, rows: body.rows - upper, columns: left)
-    )
-    drawChart(.loss, of: run, axis: train.axis, logarithmic: train.logarithmic, in: charts.0, state.glyphs, &grid)
-    drawChart(.accuracy, of: run, axis: train.axis, logarithmic: false, in: charts.1, state.glyphs, &grid)
-    drawSide(train, Rect(row: body.row, column: left, rows: body.rows, columns: side), state, &grid)
+    guard let session = state.session else { return }
+    for pane in shownPanes(state) {
+        let border: Role = pane.id == state.focusedPane ? .focus : .border
+        switch pane.id {
+        case .loss:
+            drawChart(.loss, of: session.run, session.charts, in: pane.rect, border: border, state.glyphs, &grid)
+        case .accuracy:
+            drawChart(.accuracy, of: session.run, session.charts, in: pane.rect, border: border, state.glyphs, &grid)
+        default: drawSide(session, pane.rect, border, state, &grid)
+        }
+    }
 }
 
 // MARK: state in words
 
 /// The run's state as a sign and a word.
-func phase(_ train: TrainState, _ glyphs: GlyphSet) -> Part {
+func phase(_ train: OpenSession, _ glyphs: GlyphSet) -> Part {
     let ascii = glyphs == .ascii
     switch train.source {
     case .starting: return Part("\(ascii ? "~" : "◌") starting", .warning, bold: true)
     case .reading: return Part("\(ascii ? "~" : "◌") reading", .dim, bold: true)
     case .failed: return Part("\(ascii ? "x" : "×") failed", .bad, bold: true)
+    case .live where train.replay != nil: return Part("\(ascii ? ">" : "▶") replay, live goes on", .focus, bold: true)
     case .live:
         switch (train.whole.phase, train.asked) {
         case (.paused, .continue): return Part("\(ascii ? "=" : "‖") continuing", .warning, bold: true)
@@ -45,18 +42,19 @@ func phase(_ train: TrainState, _ glyphs: GlyphSet) -> Part {
 }
 
 /// The left of the bottom line.
-func trainStatus(_ train: TrainState, _ glyphs: GlyphSet) -> [Part] {
+func trainStatus(_ train: OpenSession, _ glyphs: GlyphSet) -> [Part] {
     switch train.source {
     case .starting: return [Part("Starting the engine", .dim)]
     case .reading: return [Part("Reading the session", .dim)]
     case .failed: return [Part("Not started", .bad)]
-    case .live: return [Part(train.whole.phase == .paused ? "paused" : "live", .dim)]
-    case .ended(let status):
+    case .live where train.replay == nil: return [Part(train.whole.phase == .paused ? "paused" : "live", .dim)]
+    case .live, .ended:
         if let replay = train.replay {
             let place = "\(Format.duration(replay.clock)) of \(Format.duration(train.whole.seconds))"
             let speed = replay.speed < 1 ? Format.number(replay.speed) : String(Int(replay.speed))
             return [Part("\(place), \(speed)x\(replay.isPlaying ? "" : ", held")", .dim)]
         }
+        guard case .ended(let status) = train.source else { return [] }
         switch status {
         case .interrupted: return [Part("interrupted: r resumes", .warning)]
         case .finished(.stopped): return [Part("stopped: r resumes", .dim)]
@@ -69,7 +67,7 @@ func trainStatus(_ train: TrainState, _ glyphs: GlyphSet) -> [Part] {
 
 // MARK: header
 
-private func drawHeader(_ train: TrainState, _ state: State, _ grid: inout Grid) {
+func drawHeader(_ train: OpenSession, _ state: State, _ grid: inout Grid) {
     let run = train.run
     var parts = [phase(train, state.glyphs), Part("  \(train.name)", .title, bold: true)]
     if let head = run.head {
@@ -106,7 +104,7 @@ private func drawHeader(_ train: TrainState, _ state: State, _ grid: inout Grid)
 /// Whole percent: a bar's number needs no decimals.
 private func format(percent fraction: Double) -> String { "\(Int((fraction * 100).rounded(.down))) %" }
 
-private func drawNothingYet(_ train: TrainState, _ body: Rect, _ state: State, _ grid: inout Grid) {
+func drawNothingYet(_ train: OpenSession, _ body: Rect, _ state: State, _ grid: inout Grid) {
     var lines: [(String, Role)] = []
     switch train.source {
     case .starting:
@@ -128,7 +126,7 @@ private func drawNothingYet(_ train: TrainState, _ body: Rect, _ state: State, _
 
 // MARK: side
 
-private func drawSide(_ train: TrainState, _ rect: Rect, _ state: State, _ grid: inout Grid) {
+private func drawSide(_ train: OpenSession, _ rect: Rect, _ border: Role, _ state: State, _ grid: inout Grid) {
     let run = train.run
     let now = nowLines(run)
     let workers = run.progress?.busy ?? []
@@ -145,7 +143,7 @@ private func drawSide(_ train: TrainState, _ rect: Rect, _ state: State, _ grid:
         return pane
     }
     if let pane = pane("Now", rows: now.count + 2) {
-        grid.box(pane, title: "Now", style: Style(.border), glyphs: state.glyphs)
+        grid.box(pane, title: "Now", style: Style(border), glyphs: state.glyphs)
         let text = textRect(pane)
         for (index, line) in now.enumerated() {
             grid.writePair(line.label, line.value, row: text.row + index, in: text, glyphs: state.glyphs)
@@ -262,7 +260,7 @@ private func epochLines(_ run: RunState) -> [[Part]] {
     let train = run.curves["train/loss"] ?? Curve()
     let best = bestPoint(accuracy)?.step
     let perEpoch = max(1, run.head?.stepsPerEpoch ?? 1)
-    var lines = [["", "train", "\(watched.prefix(3)) loss", "accuracy"].map { Part($0, .dim) }]
+    var lines = [["", "train loss", "\(watched.prefix(3)) loss", "accuracy"].map { Part($0, .dim) }]
     var at = 0
     for (index, step) in accuracy.steps.enumerated() {
         while at + 1 < train.count, train.steps[at + 1] <= step { at += 1 }
@@ -276,17 +274,19 @@ private func epochLines(_ run: RunState) -> [[Part]] {
     return lines
 }
 
-/// The heading and the newest epochs.
+/// The heading and the newest epochs; where there is little room, without the train loss, which the curve shows too.
 private func drawEpochs(_ lines: [[Part]], _ rect: Rect, _ state: State, _ grid: inout Grid) {
     guard let heading = lines.first else { return }
     let shown = [heading] + lines.dropFirst().suffix(rect.rows - 1)
+    let columns = rect.columns >= 34 ? [1, 2, 3] : [2, 3]
     let first = 4
-    let width = (rect.columns - first) / 3
+    let width = (rect.columns - first) / columns.count
     for (index, line) in shown.enumerated() {
-        for (place, part) in line.enumerated() {
-            let columns = place == 0 ? first - 1 : width - 1
-            let end = rect.column + first + place * width
-            grid.writeRight([part], row: rect.row + index, end: end, columns: columns, glyphs: state.glyphs)
+        let row = rect.row + index
+        grid.writeRight([line[0]], row: row, end: rect.column + first, columns: first, glyphs: state.glyphs)
+        for (place, column) in columns.enumerated() {
+            let end = rect.column + first + (place + 1) * width
+            grid.writeRight([line[column]], row: row, end: end, columns: width - 1, glyphs: state.glyphs)
         }
     }
 }

@@ -71,6 +71,7 @@ final class Feed: Sendable {
             }
             let reader = try SessionReader(path: path)
             tell(.opened(name: reader.info.name))
+            tell(.facts(SessionFacts(reader: reader)))
             var place = Place()
             try passOn(from: reader, &place)
             while !isClosed {
@@ -90,7 +91,11 @@ final class Feed: Sendable {
                 tell(.live)
                 listen(to: client, &place)
                 try passOn(from: reader, &place)
-                if let reason = place.reason { return tell(.ended(.finished(reason))) }
+                if let reason = place.reason {
+                    // The mistakes came last.
+                    tell(.facts(SessionFacts(reader: reader)))
+                    return tell(.ended(.finished(reason)))
+                }
                 // The engine has gone, or was faster than its memory of events: the file has them, or will in a moment.
                 if !isClosed { Thread.sleep(forTimeInterval: 0.02) }
             }

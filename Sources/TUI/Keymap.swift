@@ -3,11 +3,14 @@
 /// What a key can ask for.
 enum Action: Hashable, Sendable {
     case help, redraw, suspend, leave, back
-    case showRuns, showTrain
+    case showRuns, showTrain, showEvaluate, showModel, showData
+    case command, zoomPane
     case nextPane, previousPane
     case up, down, pageUp, pageDown, first, last
-    case open, train, resume, trash, undo, filter
-    case axis, logarithmic
+    case open, train, resume, trash, undo, filter, nextMatch, previousMatch
+    case axis, logarithmicX, logarithmicY, smoothing, zoomIn, zoomOut, panLeft, panRight, resetView, save
+    case cursor, cursorLeft, cursorRight, cursorFarLeft, cursorFarRight
+    case split, confusionMode, complete
     case pause, learningRate, stop
     case play, slower, faster, stepBack, stepForward, epochBack, epochForward, toStart, toEnd
     case accept, cancel, erase, yes, no, close
@@ -15,7 +18,8 @@ enum Action: Hashable, Sendable {
 
 /// Where a binding holds. Several contexts hold at once, innermost first; their keys never clash.
 enum Context: String, CaseIterable, Sendable {
-    case global, runs, sessions, presets, train, live, replay, help, question, prompt
+    case global, runs, sessions, presets, live, ended, timeline, cursor, charts, evaluate, list, panes
+    case help, question, prompt
 
     /// Heading in the help screen and in docs/keys.md.
     var title: String {
@@ -24,9 +28,14 @@ enum Context: String, CaseIterable, Sendable {
         case .runs: "Runs"
         case .sessions: "Runs, list of sessions"
         case .presets: "Runs, list of presets"
-        case .train: "Train"
-        case .live: "Train, while the run is live"
-        case .replay: "Train, replay of a run that has ended"
+        case .live: "A live run"
+        case .ended: "A run that has ended"
+        case .timeline: "Time: replay and scrubbing"
+        case .cursor: "Train, while the cursor is on"
+        case .charts: "Train, the charts"
+        case .evaluate: "Evaluate"
+        case .list: "Model and Data, lists"
+        case .panes: "Panes"
         case .help: "Help"
         case .question: "A question"
         case .prompt: "Typing a text"
@@ -34,10 +43,18 @@ enum Context: String, CaseIterable, Sendable {
     }
 
     /// Contexts that can hold at the same time, innermost first; `global` is the last but for the modal ones.
-    static let stacks: [[Context]] = [
-        [.sessions, .runs, .global], [.presets, .runs, .global], [.train, .global], [.live, .train, .global],
-        [.replay, .train, .global], [.help], [.question], [.prompt],
-    ]
+    static let stacks: [[Context]] = {
+        var stacks: [[Context]] = [
+            [.sessions, .runs, .global], [.presets, .runs, .global], [.global], [.help], [.question], [.prompt],
+        ]
+        let screens: [[Context]] = [
+            [.timeline, .charts], [.cursor, .charts], [.evaluate, .timeline], [.list, .timeline], [.list],
+        ]
+        for source: [Context] in [[.live], [.ended], []] {
+            for screen in screens { stacks.append(source + screen + [.panes, .global]) }
+        }
+        return stacks
+    }()
 }
 
 /// Keys that do one thing in one context.
@@ -77,6 +94,9 @@ enum Keymap {
         Binding(
             context: .runs, keys: [.character("/")], action: .filter, hint: "filter",
             help: "Show only sessions and presets with this text in the name, state or data set; Esc clears"),
+        Binding(
+            context: .runs, keys: [.character("n")], action: .nextMatch, help: "The next row that the filter shows"),
+        Binding(context: .runs, keys: [.character("N")], action: .previousMatch, help: "The row before that it shows"),
         Binding(context: .runs, keys: [.character("u")], action: .undo, help: "Bring the last trashed session back"),
 
         Binding(
@@ -89,37 +109,94 @@ enum Keymap {
             context: .live, keys: [.character("S")], action: .stop, hint: "stop",
             help: "Stop and keep: store a checkpoint and finish, after a question"),
         Binding(
-            context: .replay, keys: [.character(" ")], action: .play, hint: "replay",
-            help: "Play the run again; again: hold it"),
-        Binding(
-            context: .replay, keys: [.character("r")], action: .resume, hint: "resume",
+            context: .ended, keys: [.character("r")], action: .resume, hint: "resume",
             help: "Resume an interrupted or stopped run from its last checkpoint"),
-        Binding(context: .replay, keys: [.left], action: .stepBack, help: "One recorded step back"),
+
         Binding(
-            context: .replay, keys: [.right], action: .stepForward, hint: "step",
+            context: .timeline, keys: [.character(" ")], action: .play, hint: "replay",
+            help: "Play the run again; again: hold it"),
+        Binding(context: .timeline, keys: [.left], action: .stepBack, help: "One recorded step back"),
+        Binding(
+            context: .timeline, keys: [.right], action: .stepForward, hint: "step",
             help: "One recorded step forward"),
-        Binding(context: .replay, keys: [.pageUp], action: .epochBack, help: "One epoch back"),
-        Binding(context: .replay, keys: [.pageDown], action: .epochForward, help: "One epoch forward"),
-        Binding(context: .replay, keys: [.character("[")], action: .slower, help: "Play half as fast"),
+        Binding(context: .timeline, keys: [.pageUp], action: .epochBack, help: "One epoch back"),
+        Binding(context: .timeline, keys: [.pageDown], action: .epochForward, help: "One epoch forward"),
+        Binding(context: .timeline, keys: [.character("[")], action: .slower, help: "Play half as fast"),
         Binding(
-            context: .replay, keys: [.character("]")], action: .faster, hint: "speed",
+            context: .timeline, keys: [.character("]")], action: .faster, hint: "speed",
             help: "Play twice as fast"),
-        Binding(context: .replay, keys: [.character("g"), .home], action: .toStart, help: "To the start of the run"),
-        Binding(context: .replay, keys: [.character("G"), .end], action: .toEnd, help: "To the end of the run"),
         Binding(
-            context: .train, keys: [.character("x")], action: .axis, hint: "axis",
+            context: .timeline, keys: [.character("g"), .home], action: .toStart, help: "To the start of the run"),
+        Binding(
+            context: .timeline, keys: [.character("G"), .end], action: .toEnd, hint: "end",
+            help: "To the end of the run, or back to live"),
+
+        Binding(context: .cursor, keys: [.left], action: .cursorLeft, hint: "move", help: "One column left"),
+        Binding(context: .cursor, keys: [.right], action: .cursorRight, help: "One column right"),
+        Binding(context: .cursor, keys: [.pageUp], action: .cursorFarLeft, help: "Ten columns left"),
+        Binding(context: .cursor, keys: [.pageDown], action: .cursorFarRight, help: "Ten columns right"),
+
+        Binding(
+            context: .charts, keys: [.character("c")], action: .cursor, hint: "cursor",
+            help: "A cursor that reads the values off the curves; again: without"),
+        Binding(
+            context: .charts, keys: [.character("x")], action: .axis, hint: "axis",
             help: "Time axis of both charts: epochs, steps, seconds"),
         Binding(
-            context: .train, keys: [.character("y")], action: .logarithmic, hint: "log",
+            context: .charts, keys: [.character("y")], action: .logarithmicY, hint: "log",
             help: "Loss on a logarithmic scale; again: linear"),
+        Binding(
+            context: .charts, keys: [.character("X")], action: .logarithmicX,
+            help: "Time on a logarithmic scale; again: linear"),
+        Binding(
+            context: .charts, keys: [.character("s")], action: .smoothing, hint: "smooth",
+            help: "Moving average of the curves: none, 0.6, 0.9, 0.97; the values stay behind it"),
+        Binding(context: .charts, keys: [.character("(")], action: .zoomIn, help: "Show half of the time"),
+        Binding(context: .charts, keys: [.character(")")], action: .zoomOut, help: "Show twice as much of it"),
+        Binding(context: .charts, keys: [.character("<")], action: .panLeft, help: "Earlier"),
+        Binding(context: .charts, keys: [.character(">")], action: .panRight, help: "Later"),
+        Binding(
+            context: .charts, keys: [.character("0")], action: .resetView,
+            help: "All of the run, linear, no smoothing, no cursor"),
+        Binding(
+            context: .charts, keys: [.character("w")], action: .save, hint: "save",
+            help: "Write the focused chart as CSV and SVG into the folder that the workbench was started in"),
+
+        Binding(
+            context: .evaluate, keys: [.up, .character("k")], action: .up, hint: "class",
+            help: "The class before; before the first: all of them"),
+        Binding(context: .evaluate, keys: [.down, .character("j")], action: .down, help: "The next class"),
+        Binding(
+            context: .evaluate, keys: [.character("m")], action: .confusionMode, hint: "matrix",
+            help: "The confusion matrix in counts, in percent of the row (true), of the column (predicted)"),
+        Binding(
+            context: .evaluate, keys: [.character("t")], action: .split, hint: "split",
+            help: "The other split that was measured: validation, test"),
+
+        Binding(context: .list, keys: [.up, .character("k")], action: .up, hint: "scroll", help: "One row up"),
+        Binding(context: .list, keys: [.down, .character("j")], action: .down, help: "One row down"),
+
+        Binding(context: .panes, keys: [.tab], action: .nextPane, hint: "pane", help: "Focus on the next pane"),
+        Binding(context: .panes, keys: [.backTab], action: .previousPane, help: "Focus on the pane before"),
+        Binding(
+            context: .panes, keys: [.character("z")], action: .zoomPane, hint: "zoom",
+            help: "The focused pane alone; again: all panes"),
 
         Binding(context: .global, keys: [.character("?"), .f1], action: .help, hint: "help", help: "These keys"),
+        Binding(
+            context: .global, keys: [.character(":")], action: .command, hint: "command",
+            help: "Type a command; Tab completes it"),
         Binding(context: .global, keys: [.character("1")], action: .showRuns, help: "Screen Runs"),
         Binding(context: .global, keys: [.character("2")], action: .showTrain, help: "Screen Train"),
+        Binding(context: .global, keys: [.character("3")], action: .showEvaluate, help: "Screen Evaluate"),
+        Binding(context: .global, keys: [.character("6")], action: .showModel, help: "Screen Model"),
+        Binding(context: .global, keys: [.character("7")], action: .showData, help: "Screen Data"),
         Binding(
             context: .global, keys: [.character("q")], action: .back, hint: "back",
             help: "Back to Runs, and from there out; live runs go on"),
-        Binding(context: .global, keys: [.escape], action: .cancel, help: "Clear the filter, or back to Runs"),
+        Binding(
+            context: .global, keys: [.escape], action: .cancel,
+            help: "Clear the filter, the cursor or the zoom, or back to Runs"),
         Binding(context: .global, keys: [.control("C")], action: .leave, help: "Leave at once; live runs go on"),
         Binding(context: .global, keys: [.control("Z")], action: .suspend, help: "Suspend; fg brings it back"),
         Binding(context: .global, keys: [.control("L")], action: .redraw, help: "Paint the screen anew"),
@@ -140,6 +217,7 @@ enum Keymap {
         Binding(context: .prompt, keys: [.enter], action: .accept, hint: "done", help: "Take the text"),
         Binding(context: .prompt, keys: [.escape], action: .cancel, hint: "cancel", help: "Drop the text"),
         Binding(context: .prompt, keys: [.backspace], action: .erase, help: "Drop the last character"),
+        Binding(context: .prompt, keys: [.tab], action: .complete, help: "Complete a command"),
     ]
 
     /// Keys that work in every context, the modal ones too.

@@ -21,6 +21,8 @@ enum Message: Sendable, Equatable {
 enum FeedNews: Sendable, Equatable {
     /// The session's file is there.
     case opened(name: String)
+    /// What stands in the file beside the events, now or as it is by now.
+    case facts(SessionFacts)
     /// More events, in order, without gaps.
     case events([RunEvent])
     /// From here on an engine sends them.
@@ -40,6 +42,9 @@ enum Command: Sendable, Equatable {
     case resume(path: String, opening: Int)
     case open(path: String, opening: Int)
     case steer(EngineCommand)
+    /// Write a chart into two files, `name`.csv and `name`.svg.
+    case save(name: String, csv: String, svg: String)
+    case setTheme(Theme)
     case suspend
     case redraw
 }

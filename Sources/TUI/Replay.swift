@@ -1,6 +1,48 @@
-// Replay: a moment of a run that has ended, reached by folding its events anew.
+// Replay: a moment of a run, reached by folding its events anew.
 
 import Engine
+
+/// Places along a long run from which its fold can go on, so that going back does not begin at the start.
+struct Landmarks: Sendable, Equatable {
+    private struct Landmark: Sendable, Equatable {
+        var position: Int
+        var run: RunState
+        var points: [String: Int]
+    }
+    private var landmarks: [Landmark] = []
+    /// The fold of all events, whose curves the places share.
+    private var whole = RunState()
+    /// A resumed run goes back over its own steps: the curves of its end are not those of its start.
+    private var isBroken = false
+
+    static let spacing = 16_384
+
+    /// Takes note of `run`, the fold of the first `position` events, of which `event` was the last.
+    mutating func pass(_ run: RunState, position: Int, _ event: RunEvent) {
+        if case .resumed = event {
+            isBroken = true
+            landmarks = []
+        }
+        guard !isBroken, position % Self.spacing == 0 else { return }
+        landmarks.append(
+            Landmark(position: position, run: run.withoutPoints, points: run.curves.mapValues(\.count)))
+    }
+
+    /// The same places for a run whose fold is `whole` by now.
+    func along(_ whole: RunState) -> Landmarks {
+        var copy = self
+        copy.whole = landmarks.isEmpty ? RunState() : whole
+        return copy
+    }
+
+    /// The last place that is not past `target`, as a fold with its curves.
+    func before(_ target: Int) -> (position: Int, run: RunState)? {
+        guard let found = landmarks.last(where: { $0.position <= target }) else { return nil }
+        var run = found.run
+        run.takePoints(of: whole, counts: found.points)
+        return (found.position, run)
+    }
+}
 
 /// A moment within recorded events. The same fold as live: only the number of events differs.
 struct Replay: Sendable, Equatable {
@@ -12,11 +54,13 @@ struct Replay: Sendable, Equatable {
     var speed: Double
     /// The moment, in seconds of running.
     private(set) var clock = 0.0
+    private let landmarks: Landmarks
 
     static let speeds: ClosedRange<Double> = 0.25...4096
 
     /// At the start of `events`, at a speed that shows them in about half a minute.
-    init(of events: [RunEvent]) {
+    init(of events: [RunEvent], landmarks: Landmarks = Landmarks()) {
+        self.landmarks = landmarks
         let seconds = events.last { $0.moment != nil }?.moment?.seconds ?? 0
         speed = 1
         while speed < seconds / 30, speed < Replay.speeds.upperBound { speed *= 2 }
@@ -26,9 +70,12 @@ struct Replay: Sendable, Equatable {
     /// Folds the first `count` events.
     mutating func move(to count: Int, in events: [RunEvent]) {
         let target = min(max(count, min(1, events.count)), events.count)
-        if target < position {
-            run = RunState()
-            position = 0
+        if target < position || target - position > 2 * Landmarks.spacing {
+            if let near = landmarks.before(target), target < position || near.position > position {
+                (position, run) = near
+            } else if target < position {
+                (position, run) = (0, RunState())
+            }
         }
         while position < target {
             run.apply(events[position])

@@ -26,14 +26,39 @@ public struct PresetRow: Sendable, Equatable {
 /// The screens by number.
 enum ScreenID: Int, CaseIterable, Sendable {
     case runs = 1
-    case train
+    case train = 2
+    case evaluate = 3
+    case model = 6
+    case data = 7
 
     var title: String {
         switch self {
         case .runs: "Runs"
         case .train: "Train"
+        case .evaluate: "Evaluate"
+        case .model: "Model"
+        case .data: "Data"
         }
     }
+
+    /// The panes that the focus goes through, in the order of Tab. Those of Runs are its own affair.
+    var panes: [PaneID] {
+        switch self {
+        case .runs: []
+        case .train: [.loss, .accuracy, .now]
+        case .evaluate: [.confusion, .mistakes, .roc, .classes]
+        case .model: [.layers, .weights]
+        case .data: [.counts, .examples]
+        }
+    }
+}
+
+/// A pane that can have the focus and be zoomed.
+enum PaneID: Sendable, Hashable {
+    case loss, accuracy, now
+    case roc, confusion, classes, mistakes
+    case layers, weights
+    case counts, examples
 }
 
 /// A text for the bottom line, until the next key.
@@ -64,7 +89,7 @@ enum Question: Sendable, Equatable {
 
 /// A text being typed in the bottom line.
 struct Prompt: Sendable, Equatable {
-    enum Kind: Sendable { case filter, learningRate, dataPath }
+    enum Kind: Sendable { case filter, learningRate, dataPath, command }
     var kind: Kind
     var text: String
     var complaint: String?
@@ -74,11 +99,12 @@ struct Prompt: Sendable, Equatable {
         case .filter: "Filter"
         case .learningRate: "Learning rate"
         case .dataPath: "Data in"
+        case .command: ""
         }
     }
 
     /// Characters that may be typed.
-    var limit: Int { kind == .dataPath ? 1000 : 60 }
+    var limit: Int { kind == .dataPath || kind == .command ? 1000 : 60 }
 }
 
 /// The list of sessions and presets.
@@ -133,55 +159,6 @@ struct RunsState: Sendable, Equatable {
     }
 }
 
-/// What the charts' time axis counts.
-enum TimeAxis: String, CaseIterable, Sendable {
-    case epochs, steps, seconds
-}
-
-/// Where the open session's events come from.
-enum Source: Sendable, Equatable {
-    /// The engine was started; its session is not there yet.
-    case starting
-    /// The file is being read.
-    case reading
-    /// An engine sends events.
-    case live
-    /// Nobody writes; this is all there is.
-    case ended(SessionStatus)
-    /// It could not be opened or started.
-    case failed(String)
-}
-
-/// The open session.
-struct TrainState: Sendable, Equatable {
-    var path: String
-    var name: String
-    /// Which opening this is: messages of an earlier one are dropped.
-    var opening: Int
-    var source: Source
-    /// The fold of all events.
-    var whole = RunState()
-    /// All events, for replay.
-    var events: [RunEvent] = []
-    var replay: Replay?
-    var axis: TimeAxis = .epochs
-    var logarithmic = false
-    /// A pause or continue that the engine has not answered yet.
-    var asked: EngineCommand?
-
-    /// What the screen shows: the replayed moment, else the newest.
-    var run: RunState { replay?.run ?? whole }
-
-    /// Whether an engine is there to be steered.
-    var isLive: Bool { source == .live }
-
-    /// Whether the run may go on from a checkpoint.
-    var isResumable: Bool {
-        guard case .ended(let status) = source else { return false }
-        return status.isResumable
-    }
-}
-
 /// The screens' whole state.
 struct State: Sendable, Equatable {
     var rows = 24
@@ -193,7 +170,12 @@ struct State: Sendable, Equatable {
     var now = Date(timeIntervalSince1970: 0)
     var screen: ScreenID = .runs
     var runs = RunsState()
-    var train: TrainState?
+    var session: OpenSession?
+    /// The focused pane of each screen; its first one where none was chosen.
+    var focus: [ScreenID: PaneID] = [:]
+    /// The focused pane fills the screen.
+    var isZoomed = false
+    var theme: Theme = .dark
     var overlay: Overlay?
     var notice: Notice?
     /// The loop ends.
@@ -217,21 +199,35 @@ struct State: Sendable, Equatable {
         case .prompt: return [.prompt]
         case nil: break
         }
-        switch screen {
-        case .runs: return [runs.pane == .sessions ? .sessions : .presets, .runs, .global]
-        case .train:
-            guard let train else { return [.train, .global] }
-            if train.isLive { return [.live, .train, .global] }
-            if case .ended = train.source { return [.replay, .train, .global] }
-            return [.train, .global]
-        }
+        return contexts(of: screen)
     }
+
+    /// Contexts that hold on a screen without anything over it, innermost first.
+    func contexts(of screen: ScreenID) -> [Context] {
+        guard screen != .runs else { return [runs.pane == .sessions ? .sessions : .presets, .runs, .global] }
+        guard let session else { return [.global] }
+        var contexts: [Context] = []
+        if session.isLive { contexts.append(.live) }
+        if case .ended = session.source { contexts.append(.ended) }
+        switch screen {
+        case .train where session.charts.cursor != nil: return contexts + [.cursor, .charts, .panes, .global]
+        case .train: contexts += [.timeline, .charts]
+        case .evaluate: contexts += [.evaluate, .timeline]
+        case .model: contexts += [.list, .timeline]
+        case .data: contexts += [.list]
+        case .runs: break
+        }
+        return contexts + [.panes, .global]
+    }
+
+    /// The pane that has the focus on the shown screen.
+    var focusedPane: PaneID? { focus[screen] ?? screen.panes.first }
 
     /// Names of sessions that go on when the screen is left.
     var liveNames: [String] {
         var names = (runs.sessions ?? []).filter { $0.status == .live }.map(\.fileName)
-        if let train, train.isLive || train.source == .starting {
-            let file = train.path.split(separator: "/").last.map(String.init) ?? train.name
+        if let session, session.isLive || session.source == .starting {
+            let file = session.path.split(separator: "/").last.map(String.init) ?? session.name
             if !names.contains(file) { names.append(file) }
         }
         return names

@@ -17,9 +17,13 @@ enum Input: Sendable, Equatable {
 
 /// The terminal of this process. Everything but ``wake()`` belongs to the main thread.
 struct Terminal {
-    private let theme: Theme
-    private let colours: Int
+    private var theme: Theme
+    private var colours: Int
     private var shown: Grid?
+    /// Pairs of colours that the terminal knows at once.
+    private let pairLimit: Int
+    private var pairs = ColourPairs()
+    private var shownDetail = PixelDetail.both
 
     /// Why there can be no full screen, or nil when there can. Writes nothing.
     static func refusal() -> ScreenError? { refusal(of: wb_terminal_check()) }
@@ -44,6 +48,14 @@ struct Terminal {
         if let refusal = Terminal.refusal(of: wb_terminal_start(mouse)) { throw refusal }
         self.theme = theme
         colours = theme == .mono ? 0 : Int(wb_terminal_colours())
+        pairLimit = Int(wb_terminal_pairs())
+    }
+
+    /// Paints with another theme from the next grid on.
+    mutating func use(_ theme: Theme) {
+        self.theme = theme
+        colours = theme == .mono ? 0 : Int(wb_terminal_colours())
+        shown = nil
     }
 
     /// Gives the terminal back and prints what stderr collected.
@@ -118,7 +130,14 @@ struct Terminal {
 
     /// Shows `grid`. Rows that did not change are passed over; ncurses finds the cells that did.
     mutating func show(_ grid: Grid) {
-        let known = shown.flatMap { $0.rows == grid.rows && $0.columns == grid.columns ? $0 : nil }
+        var known = shown.flatMap { $0.rows == grid.rows && $0.columns == grid.columns ? $0 : nil }
+        if known == nil || pairs.count > pairLimit / 2 {
+            known = nil
+            pairs = ColourPairs()
+        }
+        let detail = colours >= 256 ? PixelDetail.fitting(grid, limit: pairLimit / 4) : .none
+        if detail != shownDetail { known = nil }
+        shownDetail = detail
         var run: [UInt32] = []
         for row in 0..<grid.rows where known?.cells(ofRow: row) != grid.cells(ofRow: row) {
             var start = 0
@@ -130,10 +149,10 @@ struct Terminal {
                     let cell = grid[row, end]
                     // The right half of a wide character stays with its left half.
                     guard cell.style == style || (end > start && cell.scalar == Cell.continuation) else { break }
-                    run.append(cell.scalar.value)
+                    run.append((detail == .none ? cell.withoutColour : cell.scalar).value)
                     end += 1
                 }
-                put(run, row: row, column: start, style: style)
+                put(run, row: row, column: start, style: style, detail)
                 start = end
             }
         }
@@ -141,7 +160,7 @@ struct Terminal {
         shown = grid
     }
 
-    private func put(_ scalars: [UInt32], row: Int, column: Int, style: Style) {
+    private mutating func put(_ scalars: [UInt32], row: Int, column: Int, style: Style, _ detail: PixelDetail) {
         let paint = theme.paint(style.role)
         var attributes = colours >= 8 ? paint.attributes : paint.plain
         if style.bold { attributes.insert(.bold) }
@@ -150,12 +169,16 @@ struct Terminal {
         var foreground: Int?
         var background: Int?
         if colours >= 256 {
-            foreground = paint.foreground
-            background = paint.background
+            (foreground, background) = (paint.foreground, paint.background)
+            if case .pixels(let top, let bottom) = style.role {
+                let pixels = detail.colours(top, bottom)
+                (foreground, background) = (pixels?.foreground, pixels?.background)
+            }
         } else if colours >= 8 {
             foreground = paint.basic
-            if paint.background != nil { attributes.insert(.reverse) }
+            attributes.formUnion(paint.few)
         }
+        pairs.note(foreground ?? -1, background ?? -1)
         wb_terminal_put(
             Int32(row), Int32(column), scalars, Int32(scalars.count), Int32(foreground ?? -1), Int32(background ?? -1),
             attributes.rawValue)

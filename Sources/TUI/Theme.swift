@@ -20,6 +20,8 @@ struct Paint: Sendable, Hashable {
     var basic: Int?
     /// Attributes with 8 colours and more.
     var attributes: Attributes = []
+    /// Further attributes where there are only eight colours.
+    var few: Attributes = []
     /// Attributes without colour.
     var plain: Attributes = []
 }
@@ -47,7 +49,7 @@ enum Theme: String, CaseIterable, Sendable {
         paint.background = colours.background
         paint.basic = colours.basic
         // A background needs 256 colours; on fewer the selected row is shown reversed.
-        if role == .selection { paint.attributes = .bold }
+        if role == .selection { (paint.attributes, paint.few) = (.bold, .reverse) }
         return paint
     }
 
@@ -60,13 +62,20 @@ enum Theme: String, CaseIterable, Sendable {
         case .bad: Paint(attributes: .bold, plain: [.bold, .underline])
         case .selection: Paint(plain: .reverse)
         case .series(let index): Paint(plain: index % 2 == 1 ? .bold : [])
+        case .trace: Paint(few: .dim, plain: .dim)
+        // The numbers say it; where they are right is only helped along.
+        case .heat(let level, let good):
+            Paint(few: level >= 4 ? .bold : [], plain: level == 0 ? .dim : good ? .bold : [])
+        // The glyphs say it; pictures are shown as characters.
+        case .shade, .pixels: Paint()
         }
     }
 
-    private typealias Numbers = (foreground: Int?, background: Int?, basic: Int?)
+    typealias Numbers = (foreground: Int?, background: Int?, basic: Int?)
 
     private func numbers(_ role: Role) -> Numbers {
-        switch self {
+        if case .pixels(let top, let bottom) = role { return (Int(top), Int(bottom), nil) }
+        return switch self {
         case .dark, .mono: Theme.darkNumbers(role)
         case .light: Theme.lightNumbers(role)
         case .safe: Theme.safeNumbers(role)
@@ -84,11 +93,14 @@ enum Theme: String, CaseIterable, Sendable {
         case .key: (215, nil, 3)
         case .series(let index):
             ([75, 215, 114, 176, 80, 222][index % seriesCount], nil, [4, 3, 2, 5, 6, 7][index % seriesCount])
+        case .trace(let index):
+            ([24, 94, 29, 96, 30, 101][index % seriesCount], nil, [4, 3, 2, 5, 6, 7][index % seriesCount])
         case .good: (114, nil, 2)
         case .warning: (221, nil, 3)
         case .bad: (203, nil, 1)
         case .selection: (255, 238, nil)
         case .bar: (75, nil, 4)
+        case .heat, .shade, .pixels: Heat.dark.numbers(role)
         }
     }
 
@@ -103,11 +115,14 @@ enum Theme: String, CaseIterable, Sendable {
         case .key: (130, nil, 5)
         case .series(let index):
             ([26, 166, 28, 127, 30, 94][index % seriesCount], nil, [4, 1, 2, 5, 6, 0][index % seriesCount])
+        case .trace(let index):
+            ([111, 216, 114, 176, 116, 180][index % seriesCount], nil, [4, 1, 2, 5, 6, 0][index % seriesCount])
         case .good: (28, nil, 2)
         case .warning: (130, nil, 5)
         case .bad: (160, nil, 1)
         case .selection: (232, 253, nil)
         case .bar: (26, nil, 4)
+        case .heat, .shade, .pixels: Heat.light.numbers(role)
         }
     }
 
@@ -118,10 +133,13 @@ enum Theme: String, CaseIterable, Sendable {
         // Sky blue, orange, bluish green, reddish purple, yellow, white.
         case .series(let index):
             ([74, 214, 36, 175, 227, 255][index % seriesCount], nil, [6, 3, 2, 5, 3, 7][index % seriesCount])
+        case .trace(let index):
+            ([24, 94, 23, 96, 100, 243][index % seriesCount], nil, [6, 3, 2, 5, 3, 7][index % seriesCount])
         case .good: (74, nil, 6)
         case .warning: (220, nil, 3)
         case .bad: (208, nil, 5)
         case .bar: (74, nil, 6)
+        case .heat, .shade: Heat.safe.numbers(role)
         default: darkNumbers(role)
         }
     }

@@ -10,7 +10,11 @@ func update(_ state: inout State, _ message: Message) -> [Command] {
     case .input(let input): return take(input, &state)
     case .tick(let now, let elapsed):
         state.now = now
-        if let events = state.train?.events { state.train?.replay?.play(elapsed, in: events) }
+        if let session = state.session, session.replay?.isPlaying == true {
+            state.session?.replay?.play(elapsed, in: session.events)
+            // A live run that was caught up with is live again.
+            if session.isLive, state.session?.replay?.position == session.events.count { state.session?.replay = nil }
+        }
         return []
     case .listed(let sessions): return list(sessions, &state)
     case .listFailed(let failure):
@@ -24,7 +28,7 @@ func update(_ state: inout State, _ message: Message) -> [Command] {
         state.notice = notice
         return [.list]
     case .feed(let opening, let news):
-        guard state.train?.opening == opening else { return [] }
+        guard state.session?.opening == opening else { return [] }
         return take(news, &state)
     }
 }
@@ -51,24 +55,20 @@ private func list(_ sessions: [SessionSummary], _ state: inout State) -> [Comman
 private func take(_ news: FeedNews, _ state: inout State) -> [Command] {
     switch news {
     case .opened(let name):
-        state.train?.name = name
-        if state.train?.source == .starting { state.train?.source = .reading }
-    case .events(let events):
-        for event in events {
-            state.train?.whole.apply(event)
-            if case .steered = event { state.train?.asked = nil }
-        }
-        state.train?.events += events
-    case .live: state.train?.source = .live
+        state.session?.name = name
+        if state.session?.source == .starting { state.session?.source = .reading }
+    case .events(let events): state.session?.take(events)
+    case .facts(let facts): state.session?.facts = facts
+    case .live: state.session?.source = .live
     case .ended(let status):
-        state.train?.source = .ended(status)
-        state.train?.asked = nil
+        state.session?.source = .ended(status)
+        state.session?.asked = nil
         state.notice = nil
         // A question about a run that has ended meanwhile has no object any more.
         if case .question(.stop) = state.overlay { state.overlay = nil }
         if case .prompt(let prompt) = state.overlay, prompt.kind == .learningRate { state.overlay = nil }
         return [.list]
-    case .failed(let failure): state.train?.source = .failed(failure)
+    case .failed(let failure): state.session?.source = .failed(failure)
     }
     return []
 }
@@ -90,7 +90,7 @@ private func take(_ input: Input, _ state: inout State) -> [Command] {
         return []
     case .pasteEnded: return []
     case .click(let row, let column): return click(row: row, column: column, &state)
-    case .wheel(let up, _, _): return wheel(up: up, &state)
+    case .wheel(let up, let row, let column): return wheel(up: up, row: row, column: column, &state)
     case .key(let key):
         state.notice = nil
         if case .prompt(let prompt) = state.overlay, case .character(let scalar) = key {
@@ -130,29 +130,40 @@ func perform(_ action: Action, _ state: inout State) -> [Command] {
     case .help: state.overlay = .help(scroll: 0)
     case .showRuns: return show(.runs, &state)
     case .showTrain: return show(.train, &state)
+    case .showEvaluate: return show(.evaluate, &state)
+    case .showModel: return show(.model, &state)
+    case .showData: return show(.data, &state)
+    case .command: state.overlay = .prompt(Prompt(kind: .command, text: ""))
     case .back where state.screen == .runs: state.isLeaving = true
     case .cancel where state.screen == .runs:
         state.runs.filter = ""
         return settleSelection(&state)
+    case .cancel where state.session?.charts.cursor != nil && state.screen == .train:
+        state.session?.charts.cursor = nil
+    case .cancel where state.isZoomed: state.isZoomed = false
     case .back, .cancel: return backToRuns(&state)
-    default: return state.screen == .runs ? performInRuns(action, &state) : performInTrain(action, &state)
+    default: return state.screen == .runs ? performInRuns(action, &state) : performInSession(action, &state)
     }
     return []
 }
 
-private func show(_ screen: ScreenID, _ state: inout State) -> [Command] {
-    if screen == .train, state.train == nil {
+func show(_ screen: ScreenID, _ state: inout State) -> [Command] {
+    if screen != .runs, state.session == nil {
         state.notice = Notice(text: "No session is open: select one and press Enter", role: .warning)
         return []
     }
-    state.screen = screen
+    if screen != state.screen {
+        state.screen = screen
+        state.isZoomed = false
+        state.session?.scroll = 0
+    }
     return screen == .runs ? [.list] : []
 }
 
 private func backToRuns(_ state: inout State) -> [Command] {
     state.screen = .runs
-    if let train = state.train {
-        state.train?.replay?.isPlaying = false
+    if let train = state.session {
+        state.session?.replay?.isPlaying = false
         state.runs.selectedPath = train.path
         state.runs.pane = .sessions
         state.runs.settled = true
@@ -166,7 +177,7 @@ private func backToRuns(_ state: inout State) -> [Command] {
 private func answer(_ question: Question, _ state: inout State) -> [Command] {
     switch question {
     case .trash(let path, _):
-        if state.train?.path == path { state.train = nil }
+        if state.session?.path == path { state.session = nil }
         return [.trash(path: path)]
     case .stop:
         state.notice = Notice(text: "Stopping after this step")
@@ -217,10 +228,15 @@ private func edit(_ prompt: Prompt, _ action: Action, _ state: inout State) -> [
             state.runs.filter = ""
             return settleSelection(&state)
         }
+    case .complete where prompt.kind == .command:
+        prompt.text = TypedCommand.completed(prompt.text)
+        prompt.complaint = nil
+        return follow(prompt, &state)
     case .accept:
         switch prompt.kind {
         case .learningRate: return acceptRate(prompt, &state)
         case .dataPath: return acceptDataPath(prompt, &state)
+        case .command: return acceptCommand(prompt, &state)
         case .filter: state.overlay = nil
         }
     default: break
@@ -236,7 +252,21 @@ private func acceptRate(_ prompt: Prompt, _ state: inout State) -> [Command] {
         return []
     }
     state.overlay = nil
-    return state.train?.isLive == true ? [.steer(.setLearningRate(rate))] : []
+    return state.session?.isLive == true ? [.steer(.setLearningRate(rate))] : []
+}
+
+private func acceptCommand(_ prompt: Prompt, _ state: inout State) -> [Command] {
+    let text = prompt.text.trimmingCharacters(in: .whitespaces)
+    state.overlay = nil
+    if text.isEmpty { return [] }
+    switch TypedCommand.read(text) {
+    case .success(let command): return run(command, &state)
+    case .failure(let error):
+        var prompt = prompt
+        prompt.complaint = error.reason
+        state.overlay = .prompt(prompt)
+        return []
+    }
 }
 
 private func acceptDataPath(_ prompt: Prompt, _ state: inout State) -> [Command] {

@@ -1,5 +1,6 @@
-// Keys of the two screens: what they do to the state.
+// Keys of the screens: what they do to the state.
 
+import Charts
 import Engine
 import Experiments
 
@@ -14,14 +15,16 @@ func settleSelection(_ state: inout State) -> [Command] {
 func performInRuns(_ action: Action, _ state: inout State) -> [Command] {
     let page = 10
     switch action {
-    case .up: return move(by: -1, &state)
-    case .down: return move(by: 1, &state)
-    case .pageUp: return move(by: -page, &state)
-    case .pageDown: return move(by: page, &state)
-    case .first: return move(by: Int.min / 2, &state)
-    case .last: return move(by: Int.max / 2, &state)
+    case .up: return moveRow(by: -1, &state)
+    case .down: return moveRow(by: 1, &state)
+    case .pageUp: return moveRow(by: -page, &state)
+    case .pageDown: return moveRow(by: page, &state)
+    case .first: return moveRow(by: Int.min / 2, &state)
+    case .last: return moveRow(by: Int.max / 2, &state)
     case .nextPane, .previousPane: state.runs.pane = state.runs.pane == .sessions ? .presets : .sessions
     case .filter: state.overlay = .prompt(Prompt(kind: .filter, text: state.runs.filter))
+    case .nextMatch: return moveRow(by: 1, &state)
+    case .previousMatch: return moveRow(by: -1, &state)
     case .undo: return [.undoTrash]
     case .open:
         guard let session = state.runs.selectedSession else { return [] }
@@ -30,7 +33,7 @@ func performInRuns(_ action: Action, _ state: inout State) -> [Command] {
             return []
         }
         // The session that is open already is only shown again.
-        if state.train?.path == session.path, state.train?.isLive == true {
+        if state.session?.path == session.path, state.session?.isLive == true {
             state.screen = .train
             return []
         }
@@ -68,10 +71,11 @@ private func open(
     path: String, name: String, _ source: Source, _ state: inout State, _ command: (String, Int) -> Command
 ) -> [Command] {
     state.openings += 1
-    let before = state.train
-    state.train = TrainState(path: path, name: name, opening: state.openings, source: source)
-    state.train?.axis = before?.axis ?? .epochs
+    let before = state.session
+    state.session = OpenSession(path: path, name: name, opening: state.openings, source: source)
+    state.session?.charts.axis = before?.charts.axis ?? .epochs
     state.screen = .train
+    state.isZoomed = false
     return [command(path, state.openings)]
 }
 
@@ -84,7 +88,7 @@ private func resume(_ path: String, _ name: String, _ status: SessionStatus, _ s
     return open(path: path, name: name, .starting, &state) { .resume(path: $0, opening: $1) }
 }
 
-private func move(by rows: Int, _ state: inout State) -> [Command] {
+private func moveRow(by rows: Int, _ state: inout State) -> [Command] {
     if state.runs.pane == .presets {
         state.runs.selectedPreset = min(
             max(0, state.runs.selectedPreset + rows), max(0, state.runs.shownPresets.count - 1))
@@ -98,34 +102,94 @@ private func move(by rows: Int, _ state: inout State) -> [Command] {
     return [.preview(path: shown[target].path)]
 }
 
-func performInTrain(_ action: Action, _ state: inout State) -> [Command] {
-    guard var train = state.train else { return [] }
+/// Keys of the screens that look at the open session.
+func performInSession(_ action: Action, _ state: inout State) -> [Command] {
+    guard var session = state.session else { return [] }
     switch action {
-    case .axis:
-        let all = TimeAxis.allCases
-        train.axis = all[((all.firstIndex(of: train.axis) ?? 0) + 1) % all.count]
-    case .logarithmic: train.logarithmic.toggle()
     case .pause:
-        let command: EngineCommand = train.whole.phase == .paused ? .continue : .pause
-        train.asked = command
-        state.train = train
+        let command: EngineCommand = session.whole.phase == .paused ? .continue : .pause
+        state.session?.asked = command
         return [.steer(command)]
     case .learningRate: state.overlay = .prompt(Prompt(kind: .learningRate, text: ""))
     case .stop: state.overlay = .question(.stop)
     case .resume:
-        guard case .ended(let status) = train.source else { return [] }
-        return resume(train.path, train.name, status, &state)
-    default: replay(action, &train)
+        guard case .ended(let status) = session.source else { return [] }
+        return resume(session.path, session.name, status, &state)
+    case .nextPane, .previousPane:
+        let panes = shownPanes(state).map(\.id)
+        guard let index = panes.firstIndex(where: { $0 == state.focusedPane }), !panes.isEmpty else { return [] }
+        let all = state.isZoomed ? state.screen.panes : panes
+        let at = state.isZoomed ? all.firstIndex { $0 == state.focusedPane } ?? 0 : index
+        state.focus[state.screen] = all[(at + (action == .nextPane ? 1 : all.count - 1)) % all.count]
+    case .zoomPane: state.isZoomed.toggle()
+    case .save: return save(session, state)
+    case .up, .down: move(by: action == .down ? 1 : -1, &state)
+    case .confusionMode:
+        let all = ConfusionChart.Mode.allCases
+        let mode = session.evaluate.confusion
+        state.session?.evaluate.confusion = all[((all.firstIndex(of: mode) ?? 0) + 1) % all.count]
+    case .split:
+        let measured = Split.allCases.filter { session.run.evaluations[$0]?.detail != nil }
+        guard let shown = evaluatedSplit(session), let index = measured.firstIndex(of: shown) else { return [] }
+        state.session?.evaluate.split = measured[(index + 1) % measured.count]
+    default:
+        view(action, &session.charts, columns: state.columns)
+        goTo(action, &session)
+        state.session = session
     }
-    state.train = train
     return []
 }
 
-private func replay(_ action: Action, _ train: inout TrainState) {
-    guard case .ended = train.source, !train.events.isEmpty else { return }
-    let events = train.events
-    var replay = train.replay ?? Replay(of: events)
-    let isNew = train.replay == nil
+/// What a key does to the way that the curves are looked at.
+private func view(_ action: Action, _ charts: inout ChartView, columns: Int) {
+    let column = 1 / Double(max(20, columns * 7 / 10 - 10))
+    switch action {
+    case .axis:
+        let all = TimeAxis.allCases
+        charts.axis = all[((all.firstIndex(of: charts.axis) ?? 0) + 1) % all.count]
+    case .logarithmicX: charts.isLogarithmicX.toggle()
+    case .logarithmicY: charts.isLogarithmicY.toggle()
+    case .smoothing:
+        let all = ChartView.smoothings
+        charts.smoothing = all[((all.firstIndex(of: charts.smoothing) ?? 0) + 1) % all.count]
+    case .zoomIn: charts.zoom(by: 0.5)
+    case .zoomOut: charts.zoom(by: 2)
+    case .panLeft: charts.pan(by: -0.25)
+    case .panRight: charts.pan(by: 0.25)
+    case .resetView: charts = ChartView(axis: charts.axis)
+    case .cursor: charts.cursor = charts.cursor == nil ? 0.5 : nil
+    case .cursorLeft, .cursorRight, .cursorFarLeft, .cursorFarRight:
+        let steps: Double = [.cursorFarLeft, .cursorFarRight].contains(action) ? 10 : 1
+        let sign: Double = [.cursorLeft, .cursorFarLeft].contains(action) ? -1 : 1
+        let wanted = (charts.cursor ?? 0.5) + sign * steps * column
+        // At the edge of what is shown it takes the view with it.
+        if wanted < 0 { charts.pan(by: wanted) }
+        if wanted > 1 { charts.pan(by: wanted - 1) }
+        charts.cursor = min(1, max(0, wanted))
+    default: break
+    }
+}
+
+private func move(by rows: Int, _ state: inout State) {
+    guard let session = state.session else { return }
+    switch state.screen {
+    case .evaluate:
+        let count = session.run.head?.classes.count ?? 0
+        let index = (session.evaluate.selectedClass ?? -1) + rows
+        state.session?.evaluate.selectedClass = index < 0 ? nil : min(index, count - 1)
+    default:
+        let last = max(0, listCount(state) - 1)
+        state.session?.scroll = min(max(0, session.scroll + rows), last)
+    }
+}
+
+/// Goes to a moment of the run. A live run goes on meanwhile; its end is to be live again.
+func goTo(_ action: Action, _ session: inout OpenSession) {
+    guard session.hasTimeline else { return }
+    let events = session.events
+    var replay = session.replay ?? session.freshReplay
+    // Without a replay the screen shows the end.
+    if session.replay == nil, action != .play { replay.move(to: events.count, in: events) }
     switch action {
     case .play:
         // At the end it begins anew.
@@ -134,8 +198,6 @@ private func replay(_ action: Action, _ train: inout TrainState) {
     case .slower: replay.speed = max(Replay.speeds.lowerBound, replay.speed / 2)
     case .faster: replay.speed = min(Replay.speeds.upperBound, replay.speed * 2)
     case .stepBack, .stepForward, .epochBack, .epochForward:
-        // Without a replay the screen shows the end.
-        if isNew { replay.move(to: events.count, in: events) }
         replay.isPlaying = false
         if action == .stepBack { replay.step(by: -1, in: events) }
         if action == .stepForward { replay.step(by: 1, in: events) }
@@ -145,16 +207,37 @@ private func replay(_ action: Action, _ train: inout TrainState) {
         replay.isPlaying = false
         replay.move(to: 1, in: events)
     case .toEnd:
-        train.replay = nil
+        session.replay = nil
         return
     default: return
     }
-    train.replay = replay
+    session.replay = session.isLive && replay.position == events.count ? nil : replay
 }
 
-/// A click focuses; on a row it selects.
+/// The focused chart, or that of the loss, as files.
+private func save(_ session: OpenSession, _ state: State) -> [Command] {
+    let kind: ChartKind = state.focusedPane == .accuracy ? .accuracy : .loss
+    guard let chart = curves(kind, of: session.run, session.charts, state.glyphs) else { return [] }
+    return [
+        .save(
+            name: "\(session.name)-\(kind.metric)", csv: chart.csv(),
+            svg: chart.svg(width: 960, height: 480, title: "\(session.name): \(kind.title.lowercased())"))
+    ]
+}
+
+/// A click on a name in the title bar shows that screen, on a pane it focuses, on a row it selects.
 func click(row: Int, column: Int, _ state: inout State) -> [Command] {
-    guard state.overlay == nil, !state.isTooSmall, state.screen == .runs else { return [] }
+    guard state.overlay == nil, !state.isTooSmall else { return [] }
+    if row == 0 {
+        let hit = titleTabs().first { ($0.column..<$0.column + $0.columns).contains(column) }
+        return hit.map { show($0.id, &state) } ?? []
+    }
+    guard state.screen == .runs else {
+        if let pane = shownPanes(state).first(where: { $0.rect.contains(row: row, column: column) }) {
+            state.focus[state.screen] = pane.id
+        }
+        return []
+    }
     let layout = RunsLayout(state)
     if layout.presets.contains(row: row, column: column) {
         state.runs.pane = .presets
@@ -164,15 +247,25 @@ func click(row: Int, column: Int, _ state: inout State) -> [Command] {
         state.runs.pane = .sessions
         let index = layout.firstSession + row - layout.sessions.row - 2
         if row >= layout.sessions.row + 2, state.runs.shownSessions.indices.contains(index) {
-            return move(by: index - (state.runs.selectedIndex ?? 0), &state)
+            return moveRow(by: index - (state.runs.selectedIndex ?? 0), &state)
         }
     }
     return []
 }
 
-/// The wheel scrolls the help and moves the selection.
-func wheel(up: Bool, _ state: inout State) -> [Command] {
+/// The wheel scrolls the help and lists, and zooms the charts around the pointer.
+func wheel(up: Bool, row: Int, column: Int, _ state: inout State) -> [Command] {
     if case .help = state.overlay { return perform(up ? .up : .down, &state) }
-    guard state.overlay == nil, state.screen == .runs else { return [] }
-    return perform(up ? .up : .down, &state)
+    guard state.overlay == nil, !state.isTooSmall else { return [] }
+    guard state.screen == .train else { return perform(up ? .up : .down, &state) }
+    guard
+        let pane = shownPanes(state).first(where: { $0.rect.contains(row: row, column: column) }), pane.id != .now,
+        var charts = state.session?.charts
+    else { return [] }
+    let cursor = charts.cursor
+    charts.cursor = min(1, max(0, Double(column - pane.rect.column - 5) / Double(max(1, pane.rect.columns - 7))))
+    charts.zoom(by: up ? 0.5 : 2)
+    charts.cursor = cursor
+    state.session?.charts = charts
+    return []
 }

@@ -51,6 +51,7 @@ public enum WorkbenchScreen {
         state.glyphs = options.glyphs ?? (Terminal.localeIsUTF8 ? .braille : .ascii)
         state.folder = shortened(folder.path, home: environment["HOME"])
         state.runs.presets = options.presets
+        state.theme = theme
         var loop = MainLoop(
             state: state, folder: folder, terminal: try Terminal(theme: theme, mouse: options.mouse))
         loop.begin(options.target)
@@ -67,10 +68,9 @@ public enum WorkbenchScreen {
         let reader = try SessionReader(path: sessionPath)
         let events = try reader.events(after: 0).map(\.event)
         let status = SessionStatus(of: events, isLive: LinkClient.isLive(sessionPath: sessionPath))
-        var train = TrainState(
+        var train = OpenSession(
             path: sessionPath, name: reader.info.name, opening: 0, source: status == .live ? .live : .ended(status))
-        train.events = events
-        train.whole = RunState(events)
+        train.take(events)
         if let atStep {
             var replay = Replay(of: events)
             replay.seek(step: atStep, in: events)
@@ -81,7 +81,7 @@ public enum WorkbenchScreen {
         state.columns = columns
         state.glyphs = glyphs
         state.screen = .train
-        state.train = train
+        state.session = train
         return screen(state).text()
     }
 
@@ -149,7 +149,7 @@ struct MainLoop {
         }
         state.openings += 1
         let name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
-        state.train = TrainState(path: path, name: name, opening: state.openings, source: .reading)
+        state.session = OpenSession(path: path, name: name, opening: state.openings, source: .reading)
         state.screen = .train
         perform(.open(path: path, opening: state.openings))
     }
@@ -171,7 +171,7 @@ struct MainLoop {
                 isDirty = false
                 lastFrame = now
             }
-            let isPlaying = state.train?.replay?.isPlaying == true
+            let isPlaying = state.session?.replay?.isPlaying == true
             let rest = isDirty || isPlaying ? MainLoop.frame - (clock.now - lastFrame) : .seconds(1)
             terminal.wait(milliseconds: max(0, Int(rest / .milliseconds(1)) + 1))
 
@@ -207,21 +207,21 @@ struct MainLoop {
 
     /// Starts the replay that the command line asked for, once everything was read.
     private mutating func beginReplay() {
-        guard let train = state.train, case .ended = train.source, let wish = pendingReplay else { return }
+        guard let train = state.session, case .ended = train.source, let wish = pendingReplay else { return }
         pendingReplay = nil
-        var replay = Replay(of: train.events)
+        var replay = train.freshReplay
         if let speed = wish.speed { replay.speed = min(max(speed, Replay.speeds.lowerBound), Replay.speeds.upperBound) }
         if let step = wish.step { replay.seek(step: step, in: train.events) }
         replay.isPlaying = true
-        state.train?.replay = replay
+        state.session?.replay = replay
     }
 
     private mutating func perform(_ command: Command) {
         switch command {
-        case .list, .preview, .trash, .undoTrash: clerk.ask(command)
+        case .list, .preview, .trash, .undoTrash, .save: clerk.ask(command)
         case .train(let preset, let data, let opening):
             let path = folder.newSessionPath(name: preset)
-            state.train?.path = path
+            state.session?.path = path
             var arguments = ["train", preset, "--session", path, "--sessions", folder.path, "--engine"]
             if let data { arguments += ["--data", (data as NSString).expandingTildeInPath] }
             openFeed(path, opening, .engine(arguments: arguments))
@@ -234,6 +234,7 @@ struct MainLoop {
             let (rows, columns) = terminal.size
             take(.input(.resized(rows: rows, columns: columns)))
         case .redraw: terminal.redraw()
+        case .setTheme(let theme): terminal.use(theme)
         }
     }
 

@@ -4,6 +4,7 @@ import Charts
 import Engine
 import Experiments
 import Foundation
+import TUI
 
 struct SessionsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -60,7 +61,8 @@ struct SessionsCommand: ParsableCommand {
 
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "bench", abstract: "Measure this machine.", subcommands: [BenchTrainCommand.self])
+        commandName: "bench", abstract: "Measure this machine.",
+        subcommands: [BenchTrainCommand.self, BenchScreenCommand.self])
 }
 
 struct BenchTrainCommand: ParsableCommand {
@@ -94,6 +96,33 @@ struct BenchTrainCommand: ParsableCommand {
             Output.line(
                 "\(name), batch \(batch), \(result.workers) workers: \(Format.count(Int(result.imagesPerSecond))) examples/s, \(Format.number(result.gigaflopPerSecond)) GFLOP/s (\(Format.percent(result.gigaflopPerSecond / peak)) of the measured peak), \(rss) MiB"
             )
+        }
+    }
+}
+
+struct BenchScreenCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "screen",
+        abstract: "Drawing a frame, opening and scrubbing a long session; Benchmarks/screen measures in a terminal.")
+
+    @Option(help: "Recorded steps of the long session.") var points = 1_000_000
+    @Flag(help: "One JSON object on stdout.") var json = false
+
+    func run() throws {
+        guard (1000...10_000_000).contains(points) else {
+            throw ValidationError("--points \(points) is not between 1000 and 10000000.")
+        }
+        let result = try ScreenBenchmark.run(points: points, folder: NSTemporaryDirectory())
+        if json {
+            Output.line(
+                Output.json([
+                    ("points", result.points), ("frame_ms", result.frameMilliseconds),
+                    ("open_ms", result.openMilliseconds), ("scrub_frames_per_s", result.scrubFramesPerSecond),
+                ]))
+        } else {
+            Output.line("a frame of 200x60     \(Format.number(result.frameMilliseconds)) ms")
+            Output.line("open \(Format.count(result.points)) steps  \(Format.number(result.openMilliseconds)) ms")
+            Output.line("scrubbing             \(Format.number(result.scrubFramesPerSecond)) frames/s")
         }
     }
 }

@@ -1,6 +1,7 @@
 // Made-up runs that look like real ones, always the same, put through the real fold.
 
 import Engine
+import Experiments
 import Foundation
 
 enum Sample {
@@ -63,7 +64,8 @@ enum Sample {
                     .evaluated(
                         RunEvent.Evaluated(
                             step: step, epoch: epoch, seconds: seconds, split: head.watchedSplit,
-                            loss: 1.9 * exp(-progress * 1.05) + 0.09, accuracy: validation)))
+                            loss: 1.9 * exp(-progress * 1.05) + 0.09, accuracy: validation,
+                            detail: detail(head.classes.count, skill: progress), weights: weights(progress))))
                 events.append(
                     .checkpointed(RunEvent.Checkpointed(step: step, seconds: seconds, best: validation > best)))
                 best = max(best, validation)
@@ -74,7 +76,7 @@ enum Sample {
             .evaluated(
                 RunEvent.Evaluated(
                     step: last, epoch: head.epochs, seconds: Double(last) * 0.031, split: .test, loss: 0.081,
-                    accuracy: 0.9778)))
+                    accuracy: 0.9778, detail: detail(head.classes.count, skill: 8))))
         events.append(
             .finished(
                 RunEvent.Finished(
@@ -83,5 +85,70 @@ enum Sample {
                     metrics: ["train/loss": 0.0612, "validation/accuracy": 0.9914, "test/accuracy": 0.9778],
                     imagesPerSecond: 9_655)))
         return events
+    }
+
+    /// A confusion matrix and ROC curves of a model that gets better with `skill`.
+    static func detail(_ classes: Int, skill: Double) -> EvaluationDetail {
+        let confusion = (0..<classes).map { label in
+            (0..<classes).map { predicted in
+                let wrong = abs(noise(label * 31 + predicted * 7)) * 9 * exp(-skill * 0.3)
+                return label == predicted ? 36 - Int(8 * exp(-skill * 0.3)) : Int(wrong)
+            }
+        }
+        let isPositive = (0..<300).map { $0 % 3 == 0 }
+        let curves = (0..<classes).map { label -> ROCCurve in
+            let scores = (0..<300).map { index -> Float in
+                Float(noise(index * 3 + label)) + (isPositive[index] ? Float(skill) * 0.4 : 0)
+            }
+            return ROCCurve(scores: scores, labels: isPositive).simplified(maximumPoints: 40)
+        }
+        return EvaluationDetail(confusion: confusion, roc: curves)
+    }
+
+    /// Histograms of two parameters that spread while the run goes on.
+    static func weights(_ progress: Double) -> [WeightHistogram] {
+        ["0.conv.weight", "1.conv.weight"].map { name in
+            let spread = 0.3 + 0.05 * progress
+            let counts = (0..<32).map { bin -> Int in
+                let distance = (Double(bin) - 15.5) / 6
+                let height: Double = 120 * exp(-distance * distance)
+                return Int(height * (1 + 0.1 * noise(bin)))
+            }
+            return WeightHistogram(
+                name: name, low: -spread, high: spread, counts: counts, mean: 0.01, deviation: spread / 3)
+        }
+    }
+
+    /// What stands in a session of a preset beside its events.
+    static let digitsFacts = Result { try facts(preset: "digits-cnn") }
+    static let cancerFacts = Result { try facts(preset: "breast-cancer-mlp") }
+
+    /// Made by a real file.
+    private static func facts(preset name: String) throws -> SessionFacts {
+        let preset = Presets.named(name)
+        let yaml = preset?.yaml ?? ""
+        let experiment = try Experiment(spec: SpecFile.parse(yaml: yaml, file: name).spec, yaml: yaml)
+        let path = NSTemporaryDirectory() + "facts-\(UUID().uuidString).session"
+        defer { unlink(path) }
+        let writer = try SessionWriter.create(
+            path: path,
+            info: SessionInfo(
+                runID: "0", name: name, createdAt: now, specYAML: yaml,
+                preprocessingJSON: String(
+                    decoding: try JSONEncoder().encode(experiment.preprocessing), as: UTF8.self),
+                datasetJSON: experiment.facts.json, host: "host", processor: "processor", kernels: "kernels",
+                programVersion: "0", command: [], gitCommit: nil))
+        writer.close()
+        var facts = SessionFacts(reader: try SessionReader(path: path))
+        for index in 0..<8 {
+            guard let data = facts.data, let thumbnails = data.summary?.thumbnails else { break }
+            facts.mistakes.append(
+                Mistake(
+                    index: index * 17, label: index % data.classes.count, predicted: (index + 3) % data.classes.count,
+                    probability: 0.9 - 0.05 * Double(index),
+                    thumbnail: thumbnails.isEmpty ? nil : thumbnails[index % thumbnails.count].image,
+                    values: thumbnails.isEmpty ? [Mistake.Value(column: "mean radius", number: 14.5)] : []))
+        }
+        return facts
     }
 }

@@ -92,6 +92,25 @@ extension State {
         feed(.opened(name: "digits-cnn"), .events(events), .ended(status))
     }
 
+    /// A finished session of a preset with everything that its file holds, on a screen.
+    mutating func openWithFacts(_ preset: String, screen: Unicode.Scalar) {
+        do {
+            let facts = try (preset == "digits-cnn" ? Sample.digitsFacts : Sample.cancerFacts).get()
+            var head = Sample.head(name: preset)
+            head.classes = facts.data?.classes ?? []
+            head.dataset = facts.data?.name ?? ""
+            if let network = facts.network {
+                head.inputShape = network.input
+                head.layers = network.layers.map(\.summary)
+            }
+            open(Sample.events(head), .finished(.completed))
+            feed(.facts(facts))
+            press(.character(screen))
+        } catch {
+            preconditionFailure("the sample session of \(preset): \(error)")
+        }
+    }
+
     mutating func feed(_ news: FeedNews...) {
         for item in news { take(.feed(opening: openings, item)) }
     }
@@ -99,7 +118,7 @@ extension State {
     /// Pauses the attached run: the act comes back from the engine as an event.
     mutating func pauseAttached() {
         press(.character("p"))
-        let run = train?.whole ?? RunState()
+        let run = session?.whole ?? RunState()
         feed(.events([.steered(RunEvent.Steered(step: run.step, seconds: run.seconds, act: .paused))]))
     }
 }

@@ -53,7 +53,7 @@ struct RunsUpdateTests {
         state.take(.listed(sampleSessions))
         #expect(state.press(.enter) == [.open(path: sampleSessions[0].path, opening: 1)])
         #expect(state.screen == .train)
-        #expect(state.train?.source == .reading)
+        #expect(state.session?.source == .reading)
     }
 
     @Test func unreadableSessionsSayWhy() {
@@ -68,7 +68,7 @@ struct RunsUpdateTests {
         var state = State(80, 24)
         state.take(.listed(sampleSessions))
         #expect(state.press(.tab, .down, .enter) == [.train(preset: "mnist-cnn", data: nil, opening: 1)])
-        #expect(state.train?.source == .starting)
+        #expect(state.session?.source == .starting)
         #expect(state.screen == .train)
     }
 
@@ -171,7 +171,7 @@ struct RunsUpdateTests {
         var state = State(40, 10)
         state.take(.listed(sampleSessions))
         #expect(state.press(.enter, .character("D"), .character("y"), .tab) == [])
-        #expect(state.train == nil && state.overlay == nil)
+        #expect(state.session == nil && state.overlay == nil)
         state.press(.character("q"))
         #expect(state.isLeaving)
     }
@@ -267,19 +267,19 @@ struct TrainUpdateTests {
         var state = State(80, 24)
         state.attach(steps: 50)
         state.press(.character("x"))
-        #expect(state.train?.axis == .steps)
+        #expect(state.session?.charts.axis == .steps)
         state.press(.character("x"), .character("x"), .character("y"))
-        #expect(state.train?.axis == .epochs)
-        #expect(state.train?.logarithmic == true)
+        #expect(state.session?.charts.axis == .epochs)
+        #expect(state.session?.charts.isLogarithmicY == true)
     }
 
     @Test func anEngineThatDiesLeavesAnInterruptedRun() {
         var state = State(80, 24)
         state.attach(steps: 50)
-        #expect(state.train?.isLive == true)
+        #expect(state.session?.isLive == true)
         #expect(state.take(.feed(opening: state.openings, .ended(.interrupted))) == [.list])
         #expect(screen(state).text().contains("interrupted: r resumes"))
-        let path = state.train?.path ?? ""
+        let path = state.session?.path ?? ""
         #expect(state.press(.character("r")) == [.resume(path: path, opening: state.openings)])
     }
 
@@ -305,19 +305,19 @@ struct ReplayTests {
         var state = State(80, 24)
         let events = Sample.events()
         state.open(events, .finished(.completed))
-        let whole = state.train?.run
+        let whole = state.session?.run
         state.press(.character(" "))
-        #expect(state.train?.replay?.isPlaying == true)
-        #expect(state.train?.run.step == 0)
+        #expect(state.session?.replay?.isPlaying == true)
+        #expect(state.session?.run.step == 0)
         var ticks = 0
-        while state.train?.replay?.isPlaying == true, ticks < 10_000 {
+        while state.session?.replay?.isPlaying == true, ticks < 10_000 {
             state.take(.tick(now: Sample.now, elapsed: 0.1))
             ticks += 1
         }
-        #expect(state.train?.run == whole)
+        #expect(state.session?.run == whole)
         // Space at the end begins anew.
         state.press(.character(" "))
-        #expect(state.train?.run.step == 0)
+        #expect(state.session?.run.step == 0)
     }
 
     @Test func everyMomentIsTheFoldOfItsEvents() {
@@ -335,21 +335,21 @@ struct ReplayTests {
         var state = State(80, 24)
         state.open(Sample.events(), .finished(.completed))
         state.press(.left)
-        #expect(state.train?.run.step == 410)
-        #expect(state.train?.run.finished == nil)
+        #expect(state.session?.run.step == 410)
+        #expect(state.session?.run.finished == nil)
         state.press(.left)
-        #expect(state.train?.run.step == 409)
+        #expect(state.session?.run.step == 409)
         state.press(.right)
-        #expect(state.train?.run.step == 410)
+        #expect(state.session?.run.step == 410)
         state.press(.pageUp)
-        #expect(state.train?.run.epoch == 9)
+        #expect(state.session?.run.epoch == 9)
         state.press(.character("g"))
-        #expect(state.train?.run.step == 0)
-        let speed = state.train?.replay?.speed ?? 0
+        #expect(state.session?.run.step == 0)
+        let speed = state.session?.replay?.speed ?? 0
         state.press(.character("]"), .character("]"), .character("["))
-        #expect(state.train?.replay?.speed == speed * 2)
+        #expect(state.session?.replay?.speed == speed * 2)
         state.press(.character("G"))
-        #expect(state.train?.replay == nil)
+        #expect(state.session?.replay == nil)
     }
 
     @Test func seekToAStep() {
@@ -367,7 +367,7 @@ struct ReplayTests {
         var state = State(80, 24)
         state.open([], .interrupted)
         state.press(.character(" "), .left, .right, .character("g"), .pageDown)
-        #expect(state.train?.replay == nil)
+        #expect(state.session?.replay == nil)
         #expect(screen(state).text().contains("Nothing was recorded"))
     }
 }

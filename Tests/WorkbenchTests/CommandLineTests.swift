@@ -39,7 +39,9 @@ import Testing
         let kinds = Set(train.objects.compactMap { $0["event"] as? String })
         #expect(kinds.isSuperset(of: ["started", "stepped", "evaluated", "checkpointed", "finished"]))
         for event in train.objects where event["event"] as? String == "stepped" {
-            for name in ["step", "epoch", "seconds", "train/loss", "train/accuracy"] { #expect(event[name] is NSNumber, "\(name)") }
+            for name in ["step", "epoch", "seconds", "train/loss", "train/accuracy"] {
+                #expect(event[name] is NSNumber, "\(name)")
+            }
         }
         for name in ["train/loss", "validation/accuracy", "test/accuracy", "images_per_s"] {
             #expect(train.last[name] is NSNumber, "\(name)")

@@ -65,7 +65,9 @@ import Testing
         #expect(try second.isRestored)
 
         let session = try #require(
-            try FileManager.default.contentsOfDirectory(atPath: program.sessions.path).first { $0.hasSuffix(".session") })
+            try FileManager.default.contentsOfDirectory(atPath: program.sessions.path).first {
+                $0.hasSuffix(".session")
+            })
         try eventually("the run's end", within: 120) {
             try program.run("sessions", "--json").last["status"] as? String == "finished"
         }
@@ -94,6 +96,90 @@ import Testing
         try screen.wait(for: "✓ finished")
         try screen.press("q", "q")
         #expect(try screen.exitStatus() == 0)
+    }
+
+    /// Train, watch, evaluate, scrub back, return: every screen follows the moment, and the run goes on meanwhile.
+    @Test func evaluatesAndScrubsALiveRun() throws {
+        let program = try Program()
+        #expect(try program.run("train", "shapes-cnn", "--epochs", "400", "--detach").status == 0)
+        let screen = try TerminalScreen(program)
+        try screen.wait(for: "● live")
+        try screen.press("Enter")
+        try screen.wait(for: "● running")
+        try screen.wait(for: "epoch 3/400", within: 60)
+        try screen.press("3")
+        try screen.wait(for: "Confusion, examples")
+        try screen.wait(for: "ROC, validation split")
+        try screen.press("g", "NPage")
+        try screen.wait(for: "epoch 1/400")
+        try screen.wait(for: "validation split, epoch 1")
+        #expect(try screen.text.contains("live goes on"))
+        try screen.press("6")
+        try screen.wait(for: "Weights of 0.conv.weight")
+        try screen.wait(for: "epoch 1 ·")
+        try screen.press("7")
+        try screen.wait(for: "Classes and splits")
+        try screen.press("2", "G")
+        try screen.wait(for: "● running")
+        try screen.press("S")
+        try screen.press("y")
+        try screen.wait(for: "■ stopped")
+        try screen.press("q", "q")
+        #expect(try screen.exitStatus() == 0)
+        #expect(try screen.isRestored)
+    }
+
+    /// Open a recorded session, play at four times the speed, step, cursor, zoom, save: with colours, in ASCII on a small
+    /// window, and without colour.
+    @Test(arguments: [
+        (columns: 120, rows: 40, environment: [String: String]()),
+        (columns: 80, rows: 24, environment: ["LC_ALL": "C"]),
+        (columns: 120, rows: 40, environment: ["NO_COLOR": "1"]),
+    ])
+    func playsARecordedSession(size: (columns: Int, rows: Int, environment: [String: String])) throws {
+        let program = try Program()
+        let source = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("sessions/recorded-digits-cnn.session")
+        try FileManager.default.copyItem(
+            at: source, to: program.sessions.appendingPathComponent("recorded-digits-cnn.session"))
+        let screen = try TerminalScreen(
+            program, columns: size.columns, rows: size.rows, environment: size.environment)
+        try screen.wait(for: "finished")
+        try screen.press("Enter")
+        try screen.wait(for: "finished in")
+        try screen.press(":")
+        try screen.type("speed 4")
+        try screen.press("Enter", "Space")
+        try screen.wait(for: "4x")
+        try screen.press("Space")
+        try screen.wait(for: "held")
+        try screen.press(":")
+        try screen.type("ep")
+        try screen.press("Tab")
+        try screen.type("2")
+        try screen.press("Enter")
+        try screen.wait(for: "epoch 2/")
+        try screen.press("Right")
+        try screen.wait(for: "epoch 3/")
+        try screen.press("c", "Left")
+        try screen.wait(for: "move")
+        try screen.press("(", "z")
+        try screen.wait(for: "2x zoom")
+        try screen.press("w")
+        try screen.wait(for: "Written: digits-cnn-loss.csv")
+        let csv = try String(contentsOf: program.folder.appendingPathComponent("digits-cnn-loss.csv"), encoding: .utf8)
+        #expect(csv.hasPrefix("epoch,train") && csv.split(whereSeparator: \.isNewline).count > 50)
+        let svg = try String(contentsOf: program.folder.appendingPathComponent("digits-cnn-loss.svg"), encoding: .utf8)
+        #expect(svg.contains("<polyline"))
+        try screen.press("0", "z", "3", "j", "m", "t", "6", "j", "7", "Tab", "z")
+        try screen.wait(for: "Examples")
+        if size.environment["LC_ALL"] == "C" { #expect(try screen.text.unicodeScalars.allSatisfy(\.isASCII)) }
+        if size.environment["NO_COLOR"] != nil {
+            #expect(!(try screen.styled.contains(/\u{1B}\[[0-9;]*[34]8;5/)))
+        }
+        try screen.press("q", "q")
+        #expect(try screen.exitStatus() == 0)
+        #expect(try screen.isRestored)
     }
 
     /// Ways out by signal: the terminal is as it was.

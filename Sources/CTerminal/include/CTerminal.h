@@ -68,6 +68,9 @@ void wb_terminal_size(int *rows, int *columns);
 /// Colours that the terminal shows: 0, 8, 16, 88, 256 or more.
 int wb_terminal_colours(void);
 
+/// Pairs of colours that the terminal library keeps at once; past them the one used longest ago is given away.
+int wb_terminal_pairs(void);
+
 /// Puts `count` scalars side by side; 0 stands for the right half of the wide one before it. `foreground` and
 /// `background` are numbers of the 256-colour palette, or -1 for the terminal's own. What the terminal would show at
 /// another width than the caller counted becomes `?`.

@@ -28,6 +28,13 @@ public struct ConfusionMatrix: Sendable, Equatable {
         }
     }
 
+    /// The matrix of `rows`, one a true class with a count for each predicted one.
+    public init(rows: [[Int]]) {
+        precondition(rows.allSatisfy { $0.count == rows.count }, "a confusion matrix is square")
+        classes = rows.count
+        counts = rows.flatMap { $0 }
+    }
+
     /// The count of examples of class `label` that were taken for `predicted`.
     public subscript(label: Int, predicted: Int) -> Int { counts[label * classes + predicted] }
 

@@ -27,6 +27,13 @@ public struct Curve: Sendable, Equatable {
         values.append(value)
     }
 
+    /// The first `count` points.
+    public func prefix(_ count: Int) -> Curve {
+        Curve(
+            steps: Array(steps.prefix(count)), seconds: Array(seconds.prefix(count)),
+            values: Array(values.prefix(count)))
+    }
+
     /// Drops the points after `step`.
     public mutating func truncate(after step: Int) {
         while let last = steps.last, last > step {
@@ -65,6 +72,20 @@ struct StepCurves: Sendable, Equatable {
         losses.append(event.loss)
         accuracies.append(event.accuracy)
         learningRates.append(event.learningRate)
+    }
+
+    /// Names of these curves.
+    static let metrics = ["train/loss", "train/accuracy", "learning_rate"]
+
+    /// The first `count` points.
+    func prefix(_ count: Int) -> StepCurves {
+        var first = StepCurves()
+        first.steps = Array(steps.prefix(count))
+        first.seconds = Array(seconds.prefix(count))
+        first.losses = Array(losses.prefix(count))
+        first.accuracies = Array(accuracies.prefix(count))
+        first.learningRates = Array(learningRates.prefix(count))
+        return first
     }
 
     /// Makes room for `count` more points.

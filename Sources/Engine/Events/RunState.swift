@@ -69,6 +69,27 @@ public struct RunState: Sendable, Equatable {
     /// Makes room for `steps` more `stepped` events; worth while before thousands.
     public mutating func reserve(steps: Int) { stepped.reserve(steps) }
 
+    /// Everything but the points of the curves: a light copy, to come back to with ``takePoints(of:counts:)``.
+    public var withoutPoints: RunState {
+        var copy = self
+        copy.stepped = StepCurves()
+        copy.otherCurves = [:]
+        return copy
+    }
+
+    /// Gives the state the first points of the curves of `whole`, the fold of more of the same events.
+    /// - Complexity: O(points), a copy of memory.
+    public mutating func takePoints(of whole: RunState, counts: [String: Int]) {
+        // Only steps have a learning rate, so it tells how many they were.
+        let steps = counts["learning_rate"] ?? 0
+        stepped = whole.stepped.prefix(steps)
+        otherCurves = [:]
+        for (metric, curve) in whole.otherCurves {
+            let count = (counts[metric] ?? 0) - (StepCurves.metrics.contains(metric) ? steps : 0)
+            if count > 0 { otherCurves[metric] = curve.prefix(count) }
+        }
+    }
+
     /// Folds in one more event.
     public mutating func apply(_ event: RunEvent) {
         eventCount += 1

@@ -74,7 +74,7 @@ final class Parameters: @unchecked Sendable {
                     var isWide = false
                     if isWeight, let conv = convolutions[layer.index] {
                         layout = .conv(conv)
-                        length = padded(Int(wb_conv_weights_floats(conv.pointer)))
+                        length = padded(conv.storedFloats)
                     } else if isWeight {
                         let (outputs, inputs) = (shape.shape[0], shape.shape[1])
                         layout = .dense(inputs: inputs, outputs: outputs)
@@ -135,7 +135,7 @@ final class Parameters: @unchecked Sendable {
                 let width = padded(outputs)
                 for o in 0..<outputs { for i in 0..<inputs { plain[o * inputs + i] = from[i * width + o] } }
             case .conv(let conv):
-                plain.withUnsafeMutableBufferPointer { wb_conv_unpack_weights(conv.pointer, from, $0.baseAddress) }
+                plain = conv.unpack(from)
             }
             return ParameterValues(name: shape.name, shape: shape.shape, values: plain)
         }
@@ -154,7 +154,7 @@ final class Parameters: @unchecked Sendable {
             let width = padded(outputs)
             for o in 0..<outputs { for i in 0..<inputs { to[i * width + o] = plain[o * inputs + i] } }
         case .conv(let conv):
-            plain.withUnsafeBufferPointer { wb_conv_pack_weights(conv.pointer, $0.baseAddress, to) }
+            conv.pack(plain, to: to)
         }
     }
 }

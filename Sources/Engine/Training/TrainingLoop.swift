@@ -52,8 +52,9 @@ public struct TrainingLoop {
     /// What the newest evaluation of the test split found; after ``run()`` that of the weights at the end.
     public private(set) var testInference: Inference?
 
-    /// Nanoseconds between two `progressed` events.
+    /// Nanoseconds between two `progressed` events, and how many it takes at least at the end of an epoch.
     private static let progressEvery: UInt64 = 250_000_000
+    private static let progressAtLeast: UInt64 = 10_000_000
     /// Refused steps in a row after which a run counts as diverged.
     private static let refusalsBeforeDivergence = 5
 

@@ -1,0 +1,113 @@
+// Panes: where the panes of each screen lie. Drawing, clicks and Tab all ask here.
+
+import Charts
+import Engine
+import Experiments
+
+/// A pane and its place, border included.
+struct Pane: Equatable {
+    var id: PaneID
+    var rect: Rect
+}
+
+/// The names of the screens in the title bar, with the columns that they take.
+func titleTabs() -> [(id: ScreenID, label: String, column: Int, columns: Int)] {
+    var column = 12
+    return ScreenID.allCases.map { id in
+        let label = " \(id.rawValue) \(id.title) "
+        defer { column += label.count }
+        return (id, label, column, label.count)
+    }
+}
+
+/// Below the header of a session, above the bottom line.
+func sessionBody(_ state: State) -> Rect { Rect(row: 3, column: 0, rows: state.rows - 4, columns: state.columns) }
+
+/// The panes that the shown screen has now; the focused one alone when it is zoomed.
+func shownPanes(_ state: State) -> [Pane] {
+    guard let session = state.session, session.run.head != nil else { return [] }
+    let body = sessionBody(state)
+    if state.isZoomed, let focused = state.focusedPane { return [Pane(id: focused, rect: body)] }
+    switch state.screen {
+    case .runs: return []
+    case .train:
+        let side = min(max(27, state.columns * 3 / 10), 56)
+        let (left, right) = body.split(columns: body.columns - side)
+        let (upper, lower) = left.split(rows: (left.rows + 1) / 2)
+        return [Pane(id: .loss, rect: upper), Pane(id: .accuracy, rect: lower), Pane(id: .now, rect: right)]
+    case .evaluate: return evaluatePanes(session, body)
+    case .model:
+        if body.columns >= 110 {
+            let (left, right) = body.split(columns: min(body.columns * 3 / 5, 90))
+            return [Pane(id: .layers, rect: left), Pane(id: .weights, rect: right)]
+        }
+        let rows = min(
+            (session.facts?.network?.layers.count ?? session.run.head?.layers.count ?? 4) + 5, body.rows * 3 / 5)
+        let (upper, lower) = body.split(rows: rows)
+        return [Pane(id: .layers, rect: upper), Pane(id: .weights, rect: lower)]
+    case .data:
+        let (left, right) = body.split(columns: min(max(34, body.columns * 2 / 5), 64))
+        return [Pane(id: .counts, rect: left), Pane(id: .examples, rect: right)]
+    }
+}
+
+private func evaluatePanes(_ session: OpenSession, _ body: Rect) -> [Pane] {
+    let head = session.run.head
+    let names = head?.classes ?? []
+    let counts = evaluation(session)?.detail?.confusion ?? []
+    let wanted = ConfusionChart.size(classes: names.count, names: names, counts: counts)
+    let left = min(max(wanted.columns + 2, body.columns * 2 / 5), max(body.columns * 11 / 20, 46))
+    let (matrix, right) = body.split(columns: left)
+    // The table is as high as its classes ask for, the curve takes the rest, at least half.
+    let table = min(names.count + 5, body.rows / 2)
+    let (roc, classes) = right.split(rows: body.rows - table)
+    var panes = [Pane(id: .roc, rect: roc), Pane(id: .classes, rect: classes)]
+    let matrixRows = min(max(wanted.rows + 2, 8), body.rows)
+    if body.rows - matrixRows >= 7 {
+        let (upper, lower) = matrix.split(rows: matrixRows)
+        panes += [Pane(id: .confusion, rect: upper), Pane(id: .mistakes, rect: lower)]
+    } else {
+        panes.append(Pane(id: .confusion, rect: matrix))
+    }
+    let order: [PaneID] = [.confusion, .mistakes, .roc, .classes]
+    return order.compactMap { id in panes.first { $0.id == id } }
+}
+
+/// Rows that the focused list of Model or Data has to scroll through.
+func listCount(_ state: State) -> Int {
+    guard let session = state.session else { return 0 }
+    switch (state.screen, state.focusedPane) {
+    case (.model, _): return session.facts?.network?.layers.count ?? 0
+    case (.data, .examples): return session.facts?.data?.summary?.columns.count ?? 0
+    case (.data, _): return session.run.head?.classes.count ?? 0
+    default: return 0
+    }
+}
+
+extension Rect {
+    /// The left `columns` columns, and the rest.
+    func split(columns first: Int) -> (Rect, Rect) {
+        let first = min(max(0, first), columns)
+        return (
+            Rect(row: row, column: column, rows: rows, columns: first),
+            Rect(row: row, column: column + first, rows: rows, columns: columns - first)
+        )
+    }
+
+    /// The upper `rows` rows, and the rest.
+    func split(rows first: Int) -> (Rect, Rect) {
+        let first = min(max(0, first), rows)
+        return (
+            Rect(row: row, column: column, rows: first, columns: columns),
+            Rect(row: row + first, column: column, rows: rows - first, columns: columns)
+        )
+    }
+}
+
+/// The frame of a pane: the focused one stands out. Returns the room inside.
+@discardableResult
+func frame(_ pane: Pane, _ title: String, _ state: State, _ grid: inout Grid) -> Rect {
+    let isFocused = pane.id == state.focusedPane
+    grid.box(pane.rect, title: title, style: Style(isFocused ? .focus : .border), glyphs: state.glyphs)
+    return pane.rect.inset()
+}
