@@ -100,10 +100,13 @@ struct OpenSession: Sendable, Equatable {
 
     /// Takes more events.
     mutating func take(_ more: [RunEvent]) {
+        if more.count > Landmarks.spacing { whole.reserve(steps: more.count) }
+        var position = events.count
+        if events.isEmpty { events = more } else { events += more }
         for event in more {
             whole.apply(event)
-            events.append(event)
-            landmarks.pass(whole, position: events.count, event)
+            position += 1
+            landmarks.pass(whole, position: position, event)
             if case .steered = event { asked = nil }
         }
     }

@@ -7,7 +7,7 @@ struct Landmarks: Sendable, Equatable {
     private struct Landmark: Sendable, Equatable {
         var position: Int
         var run: RunState
-        var points: [String: Int]
+        var points: RunState.PointCounts
     }
     private var landmarks: [Landmark] = []
     /// The fold of all events, whose curves the places share.
@@ -18,6 +18,7 @@ struct Landmarks: Sendable, Equatable {
     static let spacing = 16_384
 
     /// Takes note of `run`, the fold of the first `position` events, of which `event` was the last.
+    @inline(__always)
     mutating func pass(_ run: RunState, position: Int, _ event: RunEvent) {
         if case .resumed = event {
             isBroken = true
@@ -25,7 +26,7 @@ struct Landmarks: Sendable, Equatable {
         }
         guard !isBroken, position % Self.spacing == 0 else { return }
         landmarks.append(
-            Landmark(position: position, run: run.withoutPoints, points: run.curves.mapValues(\.count)))
+            Landmark(position: position, run: run.withoutPoints, points: run.pointCounts))
     }
 
     /// The same places for a run whose fold is `whole` by now.
@@ -39,7 +40,7 @@ struct Landmarks: Sendable, Equatable {
     func before(_ target: Int) -> (position: Int, run: RunState)? {
         guard let found = landmarks.last(where: { $0.position <= target }) else { return nil }
         var run = found.run
-        run.takePoints(of: whole, counts: found.points)
+        run.takePoints(of: whole, found.points)
         return (found.position, run)
     }
 }

@@ -141,6 +141,8 @@ public enum ScreenBenchmark {
         for first in stride(from: 0, to: all.count, by: 4096) {
             _ = try writer.append(Array(all[first..<min(first + 4096, all.count)]))
         }
+        // As a run's recorder does at its end.
+        while writer.unpackedCount > 0 { try writer.pack() }
         writer.close()
     }
 }

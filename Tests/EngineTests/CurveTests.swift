@@ -53,7 +53,7 @@ struct CurveTests {
             let part = RunState(events.prefix(count))
             var again = part.withoutPoints
             #expect(again.curves.isEmpty)
-            again.takePoints(of: whole, counts: part.curves.mapValues(\.count))
+            again.takePoints(of: whole, part.pointCounts)
             #expect(again == part, "\(count)")
         }
     }

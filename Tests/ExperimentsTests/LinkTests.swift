@@ -328,7 +328,7 @@ struct LinkTests {
             clients[0].close()
             server.publish(events(1...10))
             eventually { server.clientCount == 2 }
-            // A listing of threads may miss one while another ends.
+            // The kernel's list may miss a thread while others come and go.
             eventually { ((try? threads()) ?? 0) >= 1 }
             server.close()
         }

@@ -164,6 +164,23 @@ struct TimelineTests {
     }
 }
 
+struct LandmarkTests {
+    /// Over a long run, jumps that start from a landmark lead where folding from the start leads.
+    @Test func jumpsInALongRunAreFolds() {
+        var head = Sample.head(epochs: 40, stepsPerEpoch: 1500)
+        head.name = "long"
+        let events = Sample.events(head)
+        var session = OpenSession(path: "", name: "long", opening: 1, source: .ended(.finished(.completed)))
+        session.take(events)
+        #expect(events.count > 3 * Landmarks.spacing)
+        var replay = session.freshReplay
+        for position in [60_000, 20_000, 16_384, 16_383, 50_001, 40, events.count, 33_000] {
+            replay.move(to: position, in: events)
+            #expect(replay.run == RunState(events.prefix(position)), "\(position)")
+        }
+    }
+}
+
 struct PaneTests {
     @Test(arguments: [ScreenID.train, .evaluate, .model, .data])
     func tabGoesRoundAndZoomShowsOne(_ id: ScreenID) {

@@ -28,7 +28,7 @@ public struct Curve: Sendable, Equatable {
     }
 
     /// The first `count` points.
-    public func prefix(_ count: Int) -> Curve {
+    func prefix(_ count: Int) -> Curve {
         Curve(
             steps: Array(steps.prefix(count)), seconds: Array(seconds.prefix(count)),
             values: Array(values.prefix(count)))
@@ -74,8 +74,8 @@ struct StepCurves: Sendable, Equatable {
         learningRates.append(event.learningRate)
     }
 
-    /// Names of these curves.
-    static let metrics = ["train/loss", "train/accuracy", "learning_rate"]
+    /// Number of points.
+    var count: Int { steps.count }
 
     /// The first `count` points.
     func prefix(_ count: Int) -> StepCurves {

@@ -69,7 +69,18 @@ public struct RunState: Sendable, Equatable {
     /// Makes room for `steps` more `stepped` events; worth while before thousands.
     public mutating func reserve(steps: Int) { stepped.reserve(steps) }
 
-    /// Everything but the points of the curves: a light copy, to come back to with ``takePoints(of:counts:)``.
+    /// How many points the curves have: a place to come back to.
+    public struct PointCounts: Sendable, Equatable {
+        fileprivate var steps: Int
+        fileprivate var others: [String: Int]
+    }
+
+    /// How many points the curves have.
+    public var pointCounts: PointCounts {
+        PointCounts(steps: stepped.count, others: otherCurves.mapValues(\.count))
+    }
+
+    /// Everything but the points of the curves: a light copy, to come back to with ``takePoints(of:_:)``.
     public var withoutPoints: RunState {
         var copy = self
         copy.stepped = StepCurves()
@@ -79,15 +90,10 @@ public struct RunState: Sendable, Equatable {
 
     /// Gives the state the first points of the curves of `whole`, the fold of more of the same events.
     /// - Complexity: O(points), a copy of memory.
-    public mutating func takePoints(of whole: RunState, counts: [String: Int]) {
-        // Only steps have a learning rate, so it tells how many they were.
-        let steps = counts["learning_rate"] ?? 0
-        stepped = whole.stepped.prefix(steps)
+    public mutating func takePoints(of whole: RunState, _ counts: PointCounts) {
+        stepped = whole.stepped.prefix(counts.steps)
         otherCurves = [:]
-        for (metric, curve) in whole.otherCurves {
-            let count = (counts[metric] ?? 0) - (StepCurves.metrics.contains(metric) ? steps : 0)
-            if count > 0 { otherCurves[metric] = curve.prefix(count) }
-        }
+        for (metric, count) in counts.others { otherCurves[metric] = whole.otherCurves[metric]?.prefix(count) }
     }
 
     /// Folds in one more event.
