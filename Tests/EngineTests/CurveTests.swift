@@ -38,4 +38,23 @@ struct CurveTests {
         #expect(state.curves["train/loss"]?.values == [1, 0.5, 7, 1 / 3.0])
         #expect(state.curves["test/loss"]?.values == [8])
     }
+
+    @Test func firstPointsOfALongerFold() {
+        var events: [RunEvent] = []
+        for step in 1...300 {
+            events.append(stepped(step))
+            if step % 7 == 0 {
+                let split = Split.allCases[step % 3]
+                events.append(.evaluated(.init(step: step, epoch: 1, seconds: 1, split: split, loss: 1, accuracy: 1)))
+            }
+        }
+        let whole = RunState(events)
+        for count in [0, 1, 5, 50, 200, events.count] {
+            let part = RunState(events.prefix(count))
+            var again = part.withoutPoints
+            #expect(again.curves.isEmpty)
+            again.takePoints(of: whole, part.pointCounts)
+            #expect(again == part, "\(count)")
+        }
+    }
 }
