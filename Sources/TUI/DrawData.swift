@@ -5,8 +5,7 @@ import Engine
 import Experiments
 
 func drawData(_ state: State, _ grid: inout Grid) {
-    guard let session = state.session else { return }
-    guard let head = session.run.head else { return drawMessage("Nothing was recorded yet", sessionBody(state), &grid) }
+    guard let session = state.session, let head = session.run.head else { return }
     for pane in shownPanes(state) {
         switch pane.id {
         case .counts: drawCounts(session, head, frame(pane, "Classes and splits", state, &grid), state, &grid)

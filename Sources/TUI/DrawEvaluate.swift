@@ -4,11 +4,18 @@ import Charts
 import Engine
 import Experiments
 
+/// Splits with an evaluation that can be shown. A file may come from anywhere: one whose matrix has other classes than the
+/// run is not.
+func measuredSplits(_ session: OpenSession) -> [Split] {
+    let classes = session.run.head?.classes.count ?? 0
+    return Split.allCases.filter { session.run.evaluations[$0]?.detail?.confusion.count == classes && classes > 0 }
+}
+
 /// The split that the screen shows: what a person chose, else the test split where it was measured, else the watched one.
 func evaluatedSplit(_ session: OpenSession) -> Split? {
-    let measured = session.run.evaluations
-    if let chosen = session.evaluate.split, measured[chosen]?.detail != nil { return chosen }
-    return [.test, .validation, .train].first { measured[$0]?.detail != nil }
+    let measured = measuredSplits(session)
+    if let chosen = session.evaluate.split, measured.contains(chosen) { return chosen }
+    return [.test, .validation, .train].first(where: measured.contains)
 }
 
 /// The evaluation that the screen shows.
@@ -18,11 +25,9 @@ func evaluation(_ session: OpenSession) -> RunEvent.Evaluated? {
 
 func drawEvaluate(_ state: State, _ grid: inout Grid) {
     guard let session = state.session else { return }
-    guard session.run.head != nil, let evaluated = evaluation(session), let detail = evaluated.detail else {
-        let text =
-            session.run.head == nil
-            ? "Nothing was recorded yet" : "Nothing was measured yet at this moment: the first epoch has not ended"
-        return drawMessage(text, sessionBody(state), &grid)
+    guard let evaluated = evaluation(session), let detail = evaluated.detail else {
+        return drawMessage(
+            "Nothing was measured yet at this moment: the first epoch has not ended", sessionBody(state), &grid)
     }
     let when = "\(evaluated.split.rawValue) split, epoch \(evaluated.epoch)"
     for pane in shownPanes(state) {

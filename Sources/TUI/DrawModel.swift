@@ -5,8 +5,7 @@ import Engine
 import Experiments
 
 func drawModel(_ state: State, _ grid: inout Grid) {
-    guard let session = state.session else { return }
-    guard let head = session.run.head else { return drawMessage("Nothing was recorded yet", sessionBody(state), &grid) }
+    guard let session = state.session, let head = session.run.head else { return }
     for pane in shownPanes(state) {
         switch pane.id {
         case .layers:
@@ -116,7 +115,8 @@ func rebinned(_ histogram: WeightHistogram, low: Double, high: Double, bins: Int
     var out = [Double](repeating: 0, count: bins)
     let width = (histogram.high - histogram.low) / Double(max(1, histogram.counts.count))
     let target = (high - low) / Double(bins)
-    guard target > 0 else { return out.map { Int($0) } }
+    // A file may hold any finite ends, whose difference need not be finite.
+    guard target > 0, target.isFinite, width.isFinite else { return out.map { Int($0) } }
     for (index, count) in histogram.counts.enumerated() where count > 0 {
         let from = histogram.low + Double(index) * width
         let first = min(bins - 1, max(0, Int((from - low) / target)))

@@ -129,7 +129,7 @@ func performInSession(_ action: Action, _ state: inout State) -> [Command] {
         let mode = session.evaluate.confusion
         state.session?.evaluate.confusion = all[((all.firstIndex(of: mode) ?? 0) + 1) % all.count]
     case .split:
-        let measured = Split.allCases.filter { session.run.evaluations[$0]?.detail != nil }
+        let measured = measuredSplits(session)
         guard let shown = evaluatedSplit(session), let index = measured.firstIndex(of: shown) else { return [] }
         state.session?.evaluate.split = measured[(index + 1) % measured.count]
     default:
@@ -176,7 +176,7 @@ private func move(by rows: Int, _ state: inout State) {
     case .evaluate:
         let count = session.run.head?.classes.count ?? 0
         let index = (session.evaluate.selectedClass ?? -1) + rows
-        state.session?.evaluate.selectedClass = index < 0 ? nil : min(index, count - 1)
+        state.session?.evaluate.selectedClass = index < 0 || count == 0 ? nil : min(index, count - 1)
     default:
         let last = max(0, listCount(state) - 1)
         state.session?.scroll = min(max(0, session.scroll + rows), last)

@@ -101,6 +101,28 @@ struct GoldenTests {
         }
     }
 
+    /// A file whose parts do not fit each other is shown as far as it can be; nothing in it traps.
+    @Test func partsThatDoNotFit() {
+        let wide = WeightHistogram(
+            name: "0.conv.weight", low: -1.7e308, high: 1.7e308, counts: Array(repeating: 3, count: 32), mean: 0,
+            deviation: 1e300)
+        for classes in [0, 1, 3, 10] {
+            for measured in [0, 2, 10] {
+                var head = Sample.head()
+                head.classes = (0..<classes).map(String.init)
+                let evaluated = RunEvent.Evaluated(
+                    step: 5, epoch: 1, seconds: 1, split: .validation, loss: 1, accuracy: 0.5,
+                    detail: Sample.detail(measured, skill: 1), weights: [wide])
+                for screen in ["3", "6", "7"] as [Unicode.Scalar] {
+                    var state = State(120, 40)
+                    state.open([.started(head), .evaluated(evaluated), .evaluated(evaluated)], .interrupted)
+                    state.press(.character(screen), .down, .down, .character("m"), .character("t"), .up)
+                    #expect(TUI.screen(state).rows == 40)
+                }
+            }
+        }
+    }
+
     /// Text from outside cannot bring control characters onto the screen.
     @Test func hostileNames() {
         let hostile = "\u{1B}[31mred\u{7}\r\n\u{9B}2J\u{202E}abc\u{0}"
