@@ -111,10 +111,7 @@ private struct Previews {
             run = RunState()
             sequence = 0
         }
-        for numbered in try SessionReader(path: path).events(after: sequence) {
-            run.apply(numbered.event)
-            sequence = numbered.sequence
-        }
+        sequence = try SessionReader(path: path).fold(into: &run, after: sequence)
         return run
     }
 }

@@ -109,9 +109,10 @@ final class Feed: Sendable {
         var sequence = 0
         var reason: RunEvent.Finished.Reason?
 
-        mutating func take(_ event: NumberedEvent) {
-            sequence = event.sequence
-            switch event.event {
+        /// Takes the event after the last one.
+        mutating func take(_ event: RunEvent) {
+            sequence += 1
+            switch event {
             case .finished(let finished): reason = finished.reason
             case .resumed: reason = nil
             default: break
@@ -126,9 +127,9 @@ final class Feed: Sendable {
     }
 
     private func passOn(from reader: SessionReader, _ place: inout Place) throws {
-        let events = try reader.events(after: place.sequence)
+        let events = try reader.runEvents(after: place.sequence)
         for event in events { place.take(event) }
-        if !events.isEmpty { tell(.events(events.map(\.event))) }
+        if !events.isEmpty { tell(.events(events)) }
     }
 
     /// Passes on what the engine sends until it ends or a part is missing.
@@ -158,7 +159,7 @@ final class Feed: Sendable {
             for event in events where event.sequence > place.sequence {
                 isTorn = event.sequence != place.sequence + 1
                 if isTorn { break }
-                place.take(event)
+                place.take(event.event)
                 fresh.append(event.event)
             }
             if !fresh.isEmpty { tell(.events(fresh)) }

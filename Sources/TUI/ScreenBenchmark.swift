@@ -41,7 +41,7 @@ public enum ScreenBenchmark {
                     let reader = try SessionReader(path: path)
                     var session = OpenSession(
                         path: path, name: reader.info.name, opening: 1, source: .ended(.finished(.completed)))
-                    session.take(try reader.events(after: 0).map(\.event))
+                    session.take(try reader.runEvents())
                     state.session = session
                     state.screen = .train
                     _ = screen(state)

@@ -66,7 +66,7 @@ public enum WorkbenchScreen {
         sessionPath: String, columns: Int, rows: Int, glyphs: ScreenOptions.Glyphs, atStep: Int?
     ) throws -> String {
         let reader = try SessionReader(path: sessionPath)
-        let events = try reader.events(after: 0).map(\.event)
+        let events = try reader.runEvents()
         let status = SessionStatus(of: events, isLive: LinkClient.isLive(sessionPath: sessionPath))
         var train = OpenSession(
             path: sessionPath, name: reader.info.name, opening: 0, source: status == .live ? .live : .ended(status))
@@ -157,6 +157,8 @@ struct MainLoop {
     /// Runs until a person leaves or the terminal has gone.
     mutating func run() {
         var isDirty = true
+        /// A person waits for the frame: it does not wait for its turn.
+        var isAnswer = true
         var lastFrame = clock.now - MainLoop.frame
         var lastTick = clock.now
         var lastList = clock.now - MainLoop.listEvery
@@ -166,9 +168,10 @@ struct MainLoop {
                 lastList = now
                 if state.screen == .runs { clerk.ask(.list) }
             }
-            if isDirty, now - lastFrame >= MainLoop.frame {
+            if isDirty, isAnswer || now - lastFrame >= MainLoop.frame {
                 terminal.show(screen(state))
                 isDirty = false
+                isAnswer = false
                 lastFrame = now
             }
             let isPlaying = state.session?.replay?.isPlaying == true
@@ -189,6 +192,7 @@ struct MainLoop {
             while !state.isLeaving, clock.now < portion, let input = terminal.read() {
                 take(.input(input))
                 isDirty = true
+                isAnswer = true
             }
             for message in mailbox.takeAll() {
                 take(message)

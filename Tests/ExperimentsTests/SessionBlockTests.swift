@@ -108,6 +108,12 @@ struct SessionBlockTests {
         #expect(try read(path) == stored)
         for after in [1, length / 3, 8_191, 8_192, 8_193, length - 1, length, length + 5] where after >= 0 {
             #expect(try read(path, after: after) == Array(stored.dropFirst(after)))
+            // Without their numbers they are the same.
+            let reader = try SessionReader(path: path)
+            let numbered = try reader.runEvents(after: after).enumerated().map {
+                bits(NumberedEvent(sequence: after + $0.offset + 1, event: $0.element))
+            }
+            #expect(numbered == Array(stored.dropFirst(after)))
         }
         // What is packed needs no rows.
         try change(path, "DELETE FROM event WHERE kind IN ('stepped', 'progressed')")

@@ -42,6 +42,18 @@ extension SessionReader {
         return events
     }
 
+    /// Events with a number above `sequence` as ``events(after:)`` has them, without their numbers, which have no gap: the
+    /// last is number `sequence` plus their count.
+    public func runEvents(after sequence: Int = 0) throws(SessionError) -> [RunEvent] {
+        var events: [RunEvent] = []
+        _ = try walk(
+            after: sequence,
+            expecting: { events.reserveCapacity($0 + $0 / 8) },
+            stepped: { events.append(.stepped($1)) },
+            other: { events.append($0.event) })
+        return events
+    }
+
     /// Folds the events with a number above `sequence` into `run`, in half the time of reading them first.
     /// - Returns: the number of the last event; `sequence` when there is none.
     /// - Throws: ``SessionError``; then `run` holds the events before what could not be read.
