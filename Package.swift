@@ -4,7 +4,7 @@ import PackageDescription
 
 // Kernels are optimised in every configuration, so that tests of the engine run at the engine's speed.
 // Contraction is off: a sum must not change with the width of the processor's registers.
-let kernelFlags: [CSetting] = [.unsafeFlags(["-O3", "-ffp-contract=off", "-std=gnu2x"])]
+let kernelFlags: [CSetting] = [.unsafeFlags(["-O3", "-ffp-contract=off", "-fno-math-errno", "-std=gnu2x"])]
 
 let package = Package(
     name: "workbench",

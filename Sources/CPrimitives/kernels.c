@@ -18,8 +18,7 @@ typedef struct {
     void (*dropout)(int, int, size_t, float, uint64_t, uint32_t, uint32_t, const float *, float *);
     int (*tree_sum)(size_t, int, size_t, const float *, float *);
     int (*all_finite)(size_t, const float *);
-    void (*sgd)(size_t, float *, float *, const float *, float, float, float, int);
-    void (*adam)(size_t, float *, float *, float *, const float *, float, float, float, float, float, float);
+    void (*update)(size_t, const wb_update *, float *, float *, float *, float *, const float *);
     void (*gather_u8)(const uint8_t *, const int32_t *, int, int, int, const float *, const float *, float *);
     float (*peak)(int);
 } wb_kernels;
@@ -108,13 +107,8 @@ int wb_tree_sum_f32(size_t count, int parts, size_t stride, const float *x, floa
     return k->tree_sum(count, parts, stride, x, sum);
 }
 int wb_all_finite_f32(size_t count, const float *x) { return k->all_finite(count, x); }
-void wb_sgd_update_f32(size_t count, float *p, float *v, const float *g, float rate, float momentum, float decay,
-                       int nesterov) {
-    k->sgd(count, p, v, g, rate, momentum, decay, nesterov);
-}
-void wb_adam_update_f32(size_t count, float *p, float *m, float *v, const float *g, float rate, float beta1, float beta2,
-                        float epsilon, float c1, float c2) {
-    k->adam(count, p, m, v, g, rate, beta1, beta2, epsilon, c1, c2);
+void wb_update_f32(size_t count, const wb_update *u, float *p, float *m, float *v, float *average, const float *g) {
+    k->update(count, u, p, m, v, average, g);
 }
 void wb_gather_u8(const uint8_t *data, const int32_t *indices, int n, int channels, int plane, const float *scale,
                   const float *shift, float *out) {

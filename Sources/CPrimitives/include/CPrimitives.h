@@ -113,7 +113,7 @@ void wb_block_f32(int n, int channels, int plane, int block, const float *rows, 
 
 /// y[n][out] += x[n][in] * w[in][out]; `out` a multiple of WB_PAD. ldx, ldy: floats between rows.
 void wb_dense_forward_f32(int n, int in, int out, const float *x, int ldx, const float *w, float *y, int ldy);
-/// dx[n][in] = dy[n][out] * w[in][out]^T; `in` a multiple of WB_PAD; dy comes transposed: dyt[out][ldt], ldt a multiple of
+/// dx[n][in] = dy[n][out] * w[in][out]^T; `in` a multiple of WB_PAD; dy comes turned: dyt[out][ldt], ldt a multiple of
 /// WB_PAD and at least n.
 void wb_dense_backward_data_f32(int n, int in, int out, const float *dyt, int ldt, const float *w, int ldw, float *dx, int ldx);
 /// dw[in][out] (+)= x[n][in]^T * dy[n][out].
@@ -144,13 +144,23 @@ int wb_tree_sum_f32(size_t count, int parts, size_t stride, const float *x, floa
 /// 1 when every value is finite.
 int wb_all_finite_f32(size_t count, const float *x);
 
-/// SGD as PyTorch states it: g += decay*p; v = momentum*v + g; p -= rate * (nesterov ? g + momentum*v : v).
-/// v may be NULL when momentum is 0.
-void wb_sgd_update_f32(size_t count, float *p, float *v, const float *g, float rate, float momentum, float decay,
-                       int nesterov);
-/// Adam (Kingma & Ba 2015): `c1` = 1/(1-beta1^t), `c2` = 1/(1-beta2^t).
-void wb_adam_update_f32(size_t count, float *p, float *m, float *v, const float *g, float rate, float beta1, float beta2,
-                        float epsilon, float c1, float c2);
+enum { WB_SGD, WB_ADAM, WB_RMSPROP, WB_ADAGRAD };
+
+/// The update of one step. The gradient is multiplied by `scale` first.
+/// WB_SGD (as PyTorch states it): g += decay*p; m = beta1*m + g; p -= rate * (nesterov ? g + beta1*m : m); beta1 is the momentum.
+/// WB_ADAM (Kingma & Ba 2015): c1 = 1/(1-beta1^t), c2 = 1/(1-beta2^t); decay is decoupled: p *= 1 - rate*decay first
+/// (Loshchilov & Hutter 2019).
+/// WB_RMSPROP (Tieleman & Hinton 2012): g += decay*p; v = beta2*v + (1-beta2)*g*g; p -= rate * g / (sqrt(v) + epsilon), by way
+/// of m = beta1*m + that quotient when beta1 is not 0.
+/// WB_ADAGRAD (Duchi et al. 2011): g += decay*p; v += g*g; p -= rate * g / (sqrt(v) + epsilon).
+/// average not 0: a = average*a + (1-average)*p follows, an exponential moving average of the parameters.
+typedef struct {
+    int kind, nesterov;
+    float rate, beta1, beta2, epsilon, decay, c1, c2, scale, average;
+} wb_update;
+
+/// Applies `u` to `count` parameters. m, v and average may be NULL where `u` does not use them.
+void wb_update_f32(size_t count, const wb_update *u, float *p, float *m, float *v, float *average, const float *g);
 
 /// Peak of float32 multiply-adds on this thread, GFLOP/s, measured over about 50 ms.
 double wb_measure_peak_gflops(void);

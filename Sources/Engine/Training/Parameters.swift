@@ -54,14 +54,16 @@ final class Parameters: @unchecked Sendable {
     let shardedCount: Int
     let count: Int
     let values: UnsafeMutablePointer<Float>
-    /// First and second moments (momentum uses the first).
+    /// Moving average of the values; nil when none is kept.
+    let average: UnsafeMutablePointer<Float>?
+    /// First and second moments (momentum uses the first, RMSprop and Adagrad the second).
     let first: UnsafeMutablePointer<Float>
     let second: UnsafeMutablePointer<Float>
     private let arena = Arena()
     private let slotOfName: [String: Int]
 
     /// Zeroed parameters for `network`. `convolutions` holds, by layer, a planned convolution that sets the weights' layout.
-    init(_ network: Network, convolutions: [Int: ConvHandle]) {
+    init(_ network: Network, convolutions: [Int: ConvHandle], keepsAverage: Bool = false) {
         self.network = network
         var offset = 0
         var slots: [ParameterSlot] = []
@@ -97,6 +99,7 @@ final class Parameters: @unchecked Sendable {
         values = arena.floats(count)
         first = arena.floats(count)
         second = arena.floats(count)
+        average = keepsAverage ? arena.floats(count) : nil
     }
 
     /// The slot of a layer's weight (position 0) or bias (1).

@@ -58,20 +58,38 @@ public enum OptimizerSpec: Sendable, Equatable {
     case sgd(learningRate: Float, momentum: Float = 0, nesterov: Bool = false, weightDecay: Float = 0)
     /// Kingma & Ba 2015, algorithm 1.
     case adam(learningRate: Float, beta1: Float = 0.9, beta2: Float = 0.999, epsilon: Float = 1e-7)
+    /// Adam with decoupled weight decay: p *= 1 - rate·weightDecay before the step (Loshchilov & Hutter 2019, algorithm 2).
+    case adamW(
+        learningRate: Float, beta1: Float = 0.9, beta2: Float = 0.999, epsilon: Float = 1e-8, weightDecay: Float = 0.01)
+    /// v = alpha·v + (1-alpha)·g²; p -= rate·g/(√v + epsilon), with momentum on that quotient (Tieleman & Hinton 2012).
+    case rmsProp(
+        learningRate: Float, alpha: Float = 0.99, momentum: Float = 0, epsilon: Float = 1e-8, weightDecay: Float = 0)
+    /// v += g²; p -= rate·g/(√v + epsilon) (Duchi, Hazan & Singer 2011).
+    case adagrad(learningRate: Float, epsilon: Float = 1e-10, weightDecay: Float = 0)
 
     /// Name as in a spec.
     public var name: String {
         switch self {
         case .sgd: "sgd"
         case .adam: "adam"
+        case .adamW: "adamw"
+        case .rmsProp: "rmsprop"
+        case .adagrad: "adagrad"
         }
     }
 
     /// The base learning rate.
     public var learningRate: Float {
         switch self {
-        case .sgd(let rate, _, _, _), .adam(let rate, _, _, _): rate
+        case .sgd(let rate, _, _, _), .adam(let rate, _, _, _), .adamW(let rate, _, _, _, _),
+            .rmsProp(let rate, _, _, _, _), .adagrad(let rate, _, _):
+            rate
         }
+    }
+
+    /// Whether it keeps a second moment of the gradients.
+    public var usesSecondMoment: Bool {
+        if case .sgd = self { false } else { true }
     }
 }
 
