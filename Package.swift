@@ -45,7 +45,9 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .testTarget(name: "ChartsTests", dependencies: ["Charts"], exclude: ["Golden"]),
-        .testTarget(name: "EngineTests", dependencies: ["Engine", "CPrimitives"]),
+        // Plain loops over whole layers are compared with: unoptimised, those would take minutes.
+        .testTarget(
+            name: "EngineTests", dependencies: ["Engine", "CPrimitives"], swiftSettings: [.unsafeFlags(["-O"])]),
         .testTarget(name: "ExperimentsTests", dependencies: ["Experiments"]),
         .testTarget(name: "TUITests", dependencies: ["TUI"], exclude: ["Golden"]),
         .testTarget(name: "WorkbenchTests", dependencies: ["Experiments"]),

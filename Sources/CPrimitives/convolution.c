@@ -134,7 +134,8 @@ wb_conv *wb_conv_create(const wb_conv_shape *s, int src_block, int relu, int tra
     // Forward: first any output layout, then the blocked ones one after another, until one is that this module knows.
     dnnl_primitive_desc_t fwd = NULL;
     dnnl_prop_kind_t prop = training ? dnnl_forward_training : dnnl_forward_inference;
-    int tries[] = {0, 16, 8, 1};
+    // Another convolution of the same layer must lie alike.
+    int tries[] = {weights_of ? weights_of->dst_block : 0, 16, 8, 1};
     for (int i = 0; i < 4 && !fwd; i++) {
         dnnl_memory_desc_t dst = any_dst;
         if (tries[i]) dnnl_memory_desc_init_by_tag(&dst, 4, dst_dims, dnnl_f32, tag_of(tries[i]));

@@ -11,7 +11,24 @@ typedef struct {
     void (*dense_finish)(int, int, int, size_t, const float *, int, const float *, int, float *, int);
     void (*max_pool_forward)(const wb_pool_shape *, const float *, float *);
     void (*max_pool_backward)(const wb_pool_shape *, const float *, const float *, const float *, int, float *);
-    void (*relu_forward)(size_t, const float *, float *);
+    void (*average_pool_forward)(const wb_pool_shape *, const float *, float *);
+    void (*average_pool_backward)(const wb_pool_shape *, const float *, float *);
+    void (*depthwise_forward)(const wb_depthwise_shape *, const float *, const float *, const float *, int, float *);
+    void (*depthwise_backward_data)(const wb_depthwise_shape *, const float *, const float *, float *);
+    void (*depthwise_backward_weights)(const wb_depthwise_shape *, const float *, const float *, float *, float *);
+    void (*activation_forward)(int, float, size_t, const float *, float *);
+    void (*activation_backward)(int, float, size_t, const float *, const float *, const float *, float *);
+    void (*norm_statistics)(const wb_norm_shape *, const float *, float *, float *);
+    void (*norm_apply)(const wb_norm_shape *, const float *, const float *, const float *, const float *, int, float *);
+    void (*norm_sums)(const wb_norm_shape *, const float *, const float *, const float *, const float *, float *, float *);
+    void (*norm_backward)(const wb_norm_shape *, const float *, const float *, const float *, const float *, const float *,
+                          const float *, const float *, float *);
+    void (*layer_norm_forward)(int, int, int, const float *, const float *, const float *, float, float *, float *);
+    void (*layer_norm_backward)(int, int, int, const float *, const float *, const float *, const float *, float *, float *,
+                                float *);
+    void (*add)(size_t, const float *, const float *, int, float *);
+    void (*multiply)(size_t, const float *, const float *, float *);
+    double (*sum_squares)(size_t, const float *);
     void (*relu_backward)(size_t, const float *, const float *, float *);
     void (*unblock)(int, int, int, int, const float *, float *, int);
     void (*block)(int, int, int, int, const float *, int, float *);
@@ -91,7 +108,110 @@ void wb_max_pool_backward_f32(const wb_pool_shape *s, const float *x, const floa
                               float *dx) {
     k->max_pool_backward(s, x, y, dy, relu, dx);
 }
-void wb_relu_forward_f32(size_t count, const float *x, float *y) { k->relu_forward(count, x, y); }
+void wb_average_pool_forward_f32(const wb_pool_shape *s, const float *x, float *y) { k->average_pool_forward(s, x, y); }
+void wb_average_pool_backward_f32(const wb_pool_shape *s, const float *dy, float *dx) { k->average_pool_backward(s, dy, dx); }
+void wb_depthwise_forward_f32(const wb_depthwise_shape *s, const float *x, const float *w, const float *bias, int relu,
+                              float *y) {
+    k->depthwise_forward(s, x, w, bias, relu, y);
+}
+void wb_depthwise_backward_data_f32(const wb_depthwise_shape *s, const float *dy, const float *w, float *dx) {
+    k->depthwise_backward_data(s, dy, w, dx);
+}
+void wb_depthwise_backward_weights_f32(const wb_depthwise_shape *s, const float *x, const float *dy, float *dw, float *db) {
+    k->depthwise_backward_weights(s, x, dy, dw, db);
+}
+void wb_activation_forward_f32(int kind, float slope, size_t count, const float *x, float *y) {
+    k->activation_forward(kind, slope, count, x, y);
+}
+void wb_activation_backward_f32(int kind, float slope, size_t count, const float *x, const float *y, const float *dy,
+                                float *dx) {
+    k->activation_backward(kind, slope, count, x, y, dy, dx);
+}
+void wb_norm_statistics_f32(const wb_norm_shape *s, const float *x, float *mean, float *squares) {
+    k->norm_statistics(s, x, mean, squares);
+}
+void wb_norm_apply_f32(const wb_norm_shape *s, const float *x, const float *mean, const float *factor, const float *shift,
+                       int relu, float *y) {
+    k->norm_apply(s, x, mean, factor, shift, relu, y);
+}
+void wb_norm_sums_f32(const wb_norm_shape *s, const float *x, const float *mean, const float *y, const float *dy,
+                      float *sum, float *product) {
+    k->norm_sums(s, x, mean, y, dy, sum, product);
+}
+void wb_norm_backward_f32(const wb_norm_shape *s, const float *x, const float *mean, const float *y, const float *dy,
+                          const float *factor, const float *a, const float *b, float *dx) {
+    k->norm_backward(s, x, mean, y, dy, factor, a, b, dx);
+}
+void wb_layer_norm_forward_f32(int n, int width, int ld, const float *x, const float *gamma, const float *beta,
+                               float epsilon, float *y, float *statistics) {
+    k->layer_norm_forward(n, width, ld, x, gamma, beta, epsilon, y, statistics);
+}
+void wb_layer_norm_backward_f32(int n, int width, int ld, const float *x, const float *statistics, const float *gamma,
+                                const float *dy, float *dx, float *dgamma, float *dbeta) {
+    k->layer_norm_backward(n, width, ld, x, statistics, gamma, dy, dx, dgamma, dbeta);
+}
+void wb_add_f32(size_t count, const float *a, const float *b, int relu, float *y) { k->add(count, a, b, relu, y); }
+void wb_multiply_f32(size_t count, const float *a, const float *b, float *y) { k->multiply(count, a, b, y); }
+double wb_sum_squares_f32(size_t count, const float *x) { return k->sum_squares(count, x); }
+int wb_tree_sum_squares_f32(size_t count, int parts, size_t stride, const float *x, float *sum, double *squares) {
+    int finite = k->tree_sum(count, parts, stride, x, sum);
+    *squares = k->sum_squares(count, sum);
+    return finite;
+}
+
+void wb_clear_padding_f32(int n, int channels, int plane, int block, float *x) {
+    int blocks = (channels + block - 1) / block, used = channels - (blocks - 1) * block;
+    if (used == block) return;
+    for (int i = 0; i < n; i++) {
+        float *last = x + ((size_t)i * blocks + blocks - 1) * plane * block;
+        for (int p = 0; p < plane; p++)
+            for (int c = used; c < block; c++) last[(size_t)p * block + c] = 0;
+    }
+}
+
+void wb_global_average_forward_f32(int n, int channels, int plane, int block, const float *x, float *y, int ld) {
+    int blocks = (channels + block - 1) / block;
+    for (int i = 0; i < n; i++) {
+        float *row = y + (size_t)i * ld;
+        for (int c = 0; c < ld; c++) row[c] = 0;
+        for (int b = 0; b < blocks; b++) {
+            const float *from = x + ((size_t)i * blocks + b) * plane * block;
+            int here = channels - b * block < block ? channels - b * block : block;
+            for (int p = 0; p < plane; p++)
+                for (int c = 0; c < here; c++) row[b * block + c] += from[(size_t)p * block + c];
+        }
+        for (int c = 0; c < channels; c++) row[c] /= (float)plane;
+    }
+}
+void wb_global_average_backward_f32(int n, int channels, int plane, int block, const float *dy, int ld, float *dx) {
+    int blocks = (channels + block - 1) / block;
+    for (int i = 0; i < n; i++)
+        for (int b = 0; b < blocks; b++) {
+            float *to = dx + ((size_t)i * blocks + b) * plane * block;
+            for (int p = 0; p < plane; p++)
+                for (int c = 0; c < block; c++)
+                    to[(size_t)p * block + c] = b * block + c < channels ? dy[(size_t)i * ld + b * block + c] / (float)plane : 0;
+        }
+}
+
+void wb_softmax_forward_f32(int n, int width, int ld, const float *x, float *y) {
+    for (int i = 0; i < n; i++, x += ld, y += ld) {
+        float most = x[0], sum = 0;
+        for (int j = 1; j < width; j++) most = x[j] <= most ? most : x[j];
+        for (int j = 0; j < width; j++) sum += y[j] = expf(x[j] - most);
+        for (int j = 0; j < width; j++) y[j] /= sum;
+        for (int j = width; j < ld; j++) y[j] = 0;
+    }
+}
+void wb_softmax_backward_f32(int n, int width, int ld, const float *y, const float *dy, float *dx) {
+    for (int i = 0; i < n; i++, y += ld, dy += ld, dx += ld) {
+        float sum = 0;
+        for (int j = 0; j < width; j++) sum += y[j] * dy[j];
+        for (int j = 0; j < width; j++) dx[j] = y[j] * (dy[j] - sum);
+        for (int j = width; j < ld; j++) dx[j] = 0;
+    }
+}
+
 void wb_relu_backward_f32(size_t count, const float *y, const float *dy, float *dx) { k->relu_backward(count, y, dy, dx); }
 void wb_unblock_f32(int n, int channels, int plane, int block, const float *x, float *rows, int ld) {
     k->unblock(n, channels, plane, block, x, rows, ld);
@@ -133,27 +253,70 @@ void wb_transpose_f32(int rows, int columns, const float *x, int ldx, float *yt,
         for (int i = 0; i < rows; i++) yt[(size_t)j * ldt + i] = x[(size_t)i * ldx + j];
 }
 
-void wb_softmax_cross_entropy_f32(int n, int classes, int ld, const float *logits, const int32_t *labels, float scale,
-                                  double *losses, int32_t *hits, float *dlogits, float *probabilities) {
+void wb_softmax_cross_entropy_f32(int n, int classes, int ld, const float *logits, const int32_t *labels, float smoothing,
+                                  const float *weights, float scale, double *losses, int32_t *hits, float *dlogits,
+                                  float *probabilities) {
     for (int i = 0; i < n; i++) {
         const float *z = logits + (size_t)i * ld;
+        float weight = weights ? weights[i] : 1, share = smoothing / (float)classes;
         int best = 0, finite = 1;
         for (int j = 0; j < classes; j++) {
             if (z[j] > z[best]) best = j;
             if (!isfinite(z[j])) finite = 0;
         }
         // exp is taken of differences from the largest logit, so it cannot overflow; a NaN stays one and is seen in the loss.
-        double sum = 0;
+        double sum = 0, mean = 0;
         for (int j = 0; j < classes; j++) sum += finite ? exp((double)z[j] - (double)z[best]) : NAN;
-        losses[i] = labels ? log(sum) + (double)z[best] - (double)z[labels[i]] : 0;
+        double log_sum = log(sum) + (double)z[best];
+        losses[i] = labels ? log_sum - (double)z[labels[i]] : 0;
+        if (labels && smoothing != 0) {
+            for (int j = 0; j < classes; j++) mean += (double)z[j];
+            losses[i] = (1 - (double)smoothing) * losses[i] + (double)smoothing * (log_sum - mean / classes);
+        }
+        losses[i] *= (double)weight;
         if (hits) hits[i] = labels && finite && best == labels[i];
         for (int j = 0; j < classes && (dlogits || probabilities); j++) {
             float p = finite ? (float)(exp((double)z[j] - (double)z[best]) / sum) : NAN;
             if (probabilities) probabilities[(size_t)i * classes + j] = p;
-            if (dlogits) dlogits[(size_t)i * ld + j] = (p - (labels[i] == j ? 1.0f : 0.0f)) * scale;
+            if (dlogits)
+                dlogits[(size_t)i * ld + j] = (p - (labels[i] == j ? 1 - smoothing : 0) - share) * (weight * scale);
         }
         if (dlogits)
             for (int j = classes; j < ld; j++) dlogits[(size_t)i * ld + j] = 0;
+    }
+}
+
+void wb_sigmoid_cross_entropy_f32(int n, int ld, const float *logits, const int32_t *labels, const float *weights,
+                                  float scale, double *losses, int32_t *hits, float *dlogits, float *probabilities) {
+    for (int i = 0; i < n; i++) {
+        double z = logits[(size_t)i * ld], small = exp(-fabs(z));
+        double p = z >= 0 ? 1 / (1 + small) : small / (1 + small);
+        float weight = weights ? weights[i] : 1;
+        // log(1 + e^z) - label*z, written so that nothing overflows.
+        losses[i] = labels ? (double)weight * ((z > 0 ? z : 0) + log1p(small) - labels[i] * z) : 0;
+        if (hits) hits[i] = labels && isfinite(z) && (z > 0) == (labels[i] != 0);
+        if (probabilities) probabilities[2 * i + 1] = (float)p, probabilities[2 * i] = (float)(z >= 0 ? small / (1 + small) : 1 / (1 + small));
+        if (!dlogits) continue;
+        dlogits[(size_t)i * ld] = ((float)p - (float)labels[i]) * (weight * scale);
+        for (int j = 1; j < ld; j++) dlogits[(size_t)i * ld + j] = 0;
+    }
+}
+
+void wb_regression_loss_f32(int n, int outputs, int ld, const float *y, const float *targets, float delta,
+                            const float *weights, float scale, double *losses, float *dy, float *predictions) {
+    for (int i = 0; i < n; i++) {
+        float weight = weights ? weights[i] : 1;
+        double sum = 0;
+        for (int j = 0; j < outputs; j++) {
+            float v = y[(size_t)i * ld + j], d = targets ? v - targets[(size_t)i * outputs + j] : 0, a = fabsf(d);
+            int far = delta > 0 && a > delta;
+            sum += far ? (double)delta * (a - 0.5 * delta) : delta > 0 ? 0.5 * d * d : (double)d * d;
+            float slope = far ? copysignf(delta, d) : delta > 0 ? d : 2 * d;
+            if (dy) dy[(size_t)i * ld + j] = slope / (float)outputs * (weight * scale);
+            if (predictions) predictions[(size_t)i * outputs + j] = v;
+        }
+        losses[i] = (double)weight * sum / outputs;
+        for (int j = outputs; dy && j < ld; j++) dy[(size_t)i * ld + j] = 0;
     }
 }
 

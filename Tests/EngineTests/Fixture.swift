@@ -11,6 +11,7 @@ struct FixtureArray: Decodable {
 enum FixtureAttribute: Decodable {
     case number(Double)
     case numbers([Double])
+    case array(FixtureArray)
     case other
 
     init(from decoder: any Decoder) throws {
@@ -19,6 +20,8 @@ enum FixtureAttribute: Decodable {
             self = .number(number)
         } else if let numbers = try? container.decode([Double].self) {
             self = .numbers(numbers)
+        } else if let array = try? container.decode(FixtureArray.self) {
+            self = .array(array)
         } else {
             self = .other
         }
@@ -42,8 +45,27 @@ struct LayerCase: Decodable {
         if case .number(let value) = attributes[name] { return value }
         return nil
     }
-    func ints(_ name: String) -> [Int]? {
-        if case .numbers(let values) = attributes[name] { return values.map { Int($0) } }
+    func ints(_ name: String) -> [Int]? { doubles(name)?.map { Int($0) } }
+    func doubles(_ name: String) -> [Double]? {
+        if case .numbers(let values) = attributes[name] { return values }
+        return nil
+    }
+    /// Targets of a regression loss.
+    var fixtureTargets: FixtureArray? {
+        if case .array(let array) = attributes["targets"] { return array }
+        return nil
+    }
+}
+
+/// Learning rates of a schedule, one after another.
+struct ScheduleCase: Decodable {
+    let schedule: String
+    let baseLearningRate: Double
+    let attributes: [String: FixtureAttribute]
+    let rates: [Double]
+
+    func double(_ name: String) -> Double? {
+        if case .number(let value) = attributes[name] { return value }
         return nil
     }
 }

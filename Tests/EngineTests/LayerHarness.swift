@@ -16,7 +16,50 @@ enum LayerHarness {
     /// summed over the shards as training sums them; a wide dense layer's are taken from an SGD update with rate 1.
     static func run(
         _ specs: [LayerSpec], input: TensorShape, examples: Int, x: [Float], parameters plain: [String: [Float]],
-        outputGradient: [Float], shardSize: Int, workers: Int = 2, step number: UInt32 = 1
+        outputGradient: [Float], shardSize: Int, workers: Int = 2, step number: UInt32 = 1, clips: Bool = false
+    ) throws -> LayerResult {
+        // Every buffer has guard bytes round it, which are looked at when it is freed.
+        try Arena.$isGuarded.withValue(true) {
+            try runGuarded(
+                specs, input: input, examples: examples, x: x, parameters: plain, outputGradient: outputGradient,
+                shardSize: shardSize, workers: workers, step: number, clips: clips)
+        }
+    }
+
+    /// What `specs` make of `x` in evaluation: dropout off, running statistics in batch norm.
+    static func infer(
+        _ specs: [LayerSpec], input: TensorShape, examples: Int, x: [Float], parameters plain: [String: [Float]]
+    ) throws -> [Float] {
+        let network = try Network(part: specs, input: input, classes: 1)
+        let set = try ConvSet(network, examples: examples, training: false)
+        let parameters = Parameters(network, set)
+        for (name, values) in plain { parameters.store(values, of: name, in: parameters.values) }
+        let plan = PlanBuilder(
+            parameters, shards: [Shard(index: 0, first: 0, count: examples)], training: false, step: nil
+        ) { _ in set }
+        let first = entry(plan, input)
+        let (layers, last) = plan.layers(from: first)
+        for layer in layers { layer.forward(plan) }
+        plan.flush()
+        let team = Team(workers: 1, scratchBytes: plan.scratchBytes)
+        defer { team.end() }
+        pack(x, into: first.values, of: first, examples: examples, count: input.count)
+        team.run(plan.prologue + plan.phases)
+        let outputCount = network.layers[network.layers.count - 1].output.count
+        return unpack(last.values, of: last, examples: examples, count: outputCount)
+    }
+
+    private static func entry(_ plan: PlanBuilder, _ input: TensorShape) -> BatchTensor {
+        guard case .image(let channels, let height, let width) = input else {
+            return plan.activation(stride: padded(input.count))
+        }
+        let layout = ImageLayout(channels: channels, height: height, width: width, block: 1)
+        return plan.activation(stride: layout.stride, image: layout)
+    }
+
+    private static func runGuarded(
+        _ specs: [LayerSpec], input: TensorShape, examples: Int, x: [Float], parameters plain: [String: [Float]],
+        outputGradient: [Float], shardSize: Int, workers: Int, step number: UInt32, clips: Bool
     ) throws -> LayerResult {
         let network = try Network(part: specs, input: input, classes: 1)
         var sets: [Int: ConvSet] = [:]
@@ -27,7 +70,9 @@ enum LayerHarness {
             )
         }
         let planned = sets
-        let parameters = Parameters(network, convolutions: planned[shardSize]?.handles ?? [:])
+        guard let set = planned[shardSize] else { preconditionFailure("a set was made") }
+        let parameters = Parameters(network, set)
+        parameters.initialise(seed: 1)
         for (name, values) in plain { parameters.store(values, of: name, in: parameters.values) }
         let shards = stride(from: 0, to: examples, by: shardSize).enumerated().map { index, first in
             Shard(index: index, first: first, count: min(shardSize, examples - first))
@@ -39,17 +84,11 @@ enum LayerHarness {
             to: StepInput(
                 seed: 1, number: number, indices: UnsafePointer(indices),
                 update: Update(.sgd(learningRate: 1), learningRate: 1, step: 1)))
-        let plan = PlanBuilder(parameters, shards: shards, training: true, step: step) { size in
+        let plan = PlanBuilder(parameters, shards: shards, training: true, clips: clips, step: step) { size in
             guard let set = planned[size] else { preconditionFailure("no set for \(size)") }
             return set
         }
-        let first: BatchTensor
-        if case .image(let channels, let height, let width) = input {
-            let layout = ImageLayout(channels: channels, height: height, width: width, block: 1)
-            first = plan.activation(stride: layout.stride, image: layout)
-        } else {
-            first = plan.activation(stride: padded(input.count))
-        }
+        let first = entry(plan, input)
         let (layers, last) = plan.layers(from: first, inputGradient: true)
         for layer in layers { layer.forward(plan) }
         plan.flush()
@@ -72,7 +111,7 @@ enum LayerHarness {
         _ = wb_tree_sum_f32(
             parameters.shardedCount, Int32(shards.count), parameters.shardedCount, plan.shardGradients, gradients)
         var byName: [String: [Float]] = [:]
-        for value in parameters.plain(gradients) { byName[value.name] = value.values }
+        for value in parameters.plain(gradients, trained: true) { byName[value.name] = value.values }
         team.run([Phase(plan.updates)])
         for (old, new) in zip(before, parameters.plain(parameters.values))
         where parameters.slots.contains(where: { $0.shape.name == old.name && $0.isWide }) {
@@ -97,9 +136,6 @@ enum LayerHarness {
     }
 
     private static func place(_ index: Int, _ tensor: BatchTensor) -> Int {
-        guard let image = tensor.image else { return index }
-        let plane = image.height * image.width
-        let (channel, pixel) = (index / plane, index % plane)
-        return (channel / image.block * plane + pixel) * image.block + channel % image.block
+        (tensor.image ?? tensor.order)?.place(index) ?? index
     }
 }

@@ -95,16 +95,73 @@ void wb_gather_f32(const float *data, const int32_t *indices, int n, int feature
 typedef struct {
     int n, blocks, block;        // examples, blocks of channels, channels a block
     int h, w, out_h, out_w;
-    int size, stride, pad;       // padding counts as minus infinity
+    int size, stride, pad_top, pad_left; // what is padded never wins a maximum and does not count in a mean
 } wb_pool_shape;
 
 void wb_max_pool_forward_f32(const wb_pool_shape *, const float *x, float *y);
 /// The gradient goes to the first largest value of a window. With `relu`, x is the output of a ReLU and the gradient
 /// of what went into that ReLU is written: nothing passes where x <= 0.
 void wb_max_pool_backward_f32(const wb_pool_shape *, const float *x, const float *y, const float *dy, int relu, float *dx);
+void wb_average_pool_forward_f32(const wb_pool_shape *, const float *x, float *y);
+void wb_average_pool_backward_f32(const wb_pool_shape *, const float *dy, float *dx);
+/// Means over all pixels of each channel: (n, blocks, plane, block) to rows of `ld` floats, and back.
+void wb_global_average_forward_f32(int n, int channels, int plane, int block, const float *x, float *y, int ld);
+void wb_global_average_backward_f32(int n, int channels, int plane, int block, const float *dy, int ld, float *dx);
 
-/// y = max(0, x); dx = y > 0 ? dy : 0. In place allowed.
-void wb_relu_forward_f32(size_t count, const float *x, float *y);
+typedef struct {
+    int n, blocks, block;        // examples, blocks of channels, channels a block; the output lies alike
+    int h, w, out_h, out_w;
+    int kernel, stride, dilation, pad_top, pad_left;
+} wb_depthwise_shape;
+
+/// A convolution of each channel by itself. Weights are (blocks, kernel*kernel, block), bias (blocks*block).
+void wb_depthwise_forward_f32(const wb_depthwise_shape *, const float *x, const float *w, const float *bias, int relu, float *y);
+void wb_depthwise_backward_data_f32(const wb_depthwise_shape *, const float *dy, const float *w, float *dx);
+void wb_depthwise_backward_weights_f32(const wb_depthwise_shape *, const float *x, const float *dy, float *dw, float *db);
+
+/// Elementwise functions; those that need it look at x, the others at y, in backward.
+enum { WB_RELU, WB_LEAKY_RELU, WB_ELU, WB_GELU, WB_SILU, WB_SIGMOID, WB_TANH };
+/// y = f(x); `slope` is that of WB_LEAKY_RELU. In place allowed.
+void wb_activation_forward_f32(int kind, float slope, size_t count, const float *x, float *y);
+/// dx = dy * f'(x), where y = f(x). In place (dx = dy) allowed.
+void wb_activation_backward_f32(int kind, float slope, size_t count, const float *x, const float *y, const float *dy,
+                                float *dx);
+/// Zeroes what lies beyond `channels` in (n, blocks, plane, block).
+void wb_clear_padding_f32(int n, int channels, int plane, int block, float *x);
+/// Softmax over the first `width` of `ld` floats of each row, the rest zero; backward from y.
+void wb_softmax_forward_f32(int n, int width, int ld, const float *x, float *y);
+void wb_softmax_backward_f32(int n, int width, int ld, const float *y, const float *dy, float *dx);
+
+// ---- normalisation ------------------------------------------------------------------------------------------------
+// Over (n, blocks, plane, block); arrays of channels have blocks*block floats. Rows of vectors are one pixel of one block.
+
+typedef struct {
+    int n, blocks, plane, block;
+} wb_norm_shape;
+
+/// Mean of each channel over n*plane values, and the sum of squared deviations from it.
+void wb_norm_statistics_f32(const wb_norm_shape *, const float *x, float *mean, float *squares);
+/// y = (x - mean) * factor + shift, then max(0, .) with `relu`.
+void wb_norm_apply_f32(const wb_norm_shape *, const float *x, const float *mean, const float *factor, const float *shift,
+                       int relu, float *y);
+/// Sums over n*plane of dy and of dy * (x - mean). y not NULL: it is the output of a ReLU, dy counts where y > 0.
+void wb_norm_sums_f32(const wb_norm_shape *, const float *x, const float *mean, const float *y, const float *dy,
+                      float *sum, float *product);
+/// dx = factor * (dy - a - (x - mean) * b), dy as in wb_norm_sums_f32.
+void wb_norm_backward_f32(const wb_norm_shape *, const float *x, const float *mean, const float *y, const float *dy,
+                          const float *factor, const float *a, const float *b, float *dx);
+/// Layer norm of rows (Ba et al. 2016): y = (x - mean) / sqrt(variance + epsilon) * gamma + beta; `statistics` keeps mean
+/// and 1/deviation of each row for backward, which gives dx and the sums of gamma's and beta's gradients over the rows.
+void wb_layer_norm_forward_f32(int n, int width, int ld, const float *x, const float *gamma, const float *beta,
+                               float epsilon, float *y, float *statistics);
+void wb_layer_norm_backward_f32(int n, int width, int ld, const float *x, const float *statistics, const float *gamma,
+                                const float *dy, float *dx, float *dgamma, float *dbeta);
+
+/// y = a + b, then max(0, .) with `relu`; y = a * b. In place allowed.
+void wb_add_f32(size_t count, const float *a, const float *b, int relu, float *y);
+void wb_multiply_f32(size_t count, const float *a, const float *b, float *y);
+
+/// dx = y > 0 ? dy : 0. In place allowed.
 void wb_relu_backward_f32(size_t count, const float *y, const float *dy, float *dx);
 
 /// (n, blocks, h*w, block) to rows of channels*plane padded with zeros to `ld`, and back (padded channels become zero).
@@ -131,16 +188,31 @@ void wb_transpose_f32(int rows, int columns, const float *x, int ldx, float *yt,
 void wb_dropout_f32(int n, int count, size_t ld, float rate, uint64_t key, uint32_t step, uint32_t first_row,
                     const float *x, float *y);
 
-/// Softmax cross-entropy of rows of logits (ld floats apart) against `labels`: losses[i] = -log p[label];
-/// dlogits = (p - onehot) * scale, padding zero (NULL: not wanted); probabilities (n, classes) (NULL: not wanted);
-/// hits[i] = 1 when the largest logit is the label's (the first of equals).
-void wb_softmax_cross_entropy_f32(int n, int classes, int ld, const float *logits, const int32_t *labels, float scale,
-                                  double *losses, int32_t *hits, float *dlogits, float *probabilities);
+// Losses. `weights` (n), NULL for none, multiply each example's loss and gradient; `scale` multiplies gradients alone.
+// Gradients are zero in the padding; what is NULL is not wanted.
+
+/// Softmax cross-entropy of rows of logits (ld floats apart) against `labels`: losses[i] = -sum q log p, where q is
+/// 1 - smoothing at the label and smoothing/classes everywhere on top (Szegedy et al. 2016); dlogits = (p - q) * scale;
+/// probabilities (n, classes); hits[i] = 1 when the largest logit is the label's (the first of equals).
+void wb_softmax_cross_entropy_f32(int n, int classes, int ld, const float *logits, const int32_t *labels, float smoothing,
+                                  const float *weights, float scale, double *losses, int32_t *hits, float *dlogits,
+                                  float *probabilities);
+/// Binary cross-entropy of one logit a row against labels 0 and 1; probabilities (n, 2).
+void wb_sigmoid_cross_entropy_f32(int n, int ld, const float *logits, const int32_t *labels, const float *weights,
+                                  float scale, double *losses, int32_t *hits, float *dlogits, float *probabilities);
+/// Mean over the outputs of (y - target)^2, or with delta > 0 Huber's loss (Huber 1964): d^2/2 where |d| <= delta, else
+/// delta*(|d| - delta/2). targets and predictions (n, outputs).
+void wb_regression_loss_f32(int n, int outputs, int ld, const float *y, const float *targets, float delta,
+                            const float *weights, float scale, double *losses, float *dy, float *predictions);
 
 // ---- sums and updates ---------------------------------------------------------------------------------------------
 
 /// sum = pairwise tree over `parts` arrays `stride` floats apart: ((0+1)+(2+3))+… ; returns 1 when all sums are finite.
 int wb_tree_sum_f32(size_t count, int parts, size_t stride, const float *x, float *sum);
+/// The same, with the sum of the squares of the sums in `squares`.
+int wb_tree_sum_squares_f32(size_t count, int parts, size_t stride, const float *x, float *sum, double *squares);
+/// Sum of squares, in double precision.
+double wb_sum_squares_f32(size_t count, const float *x);
 /// 1 when every value is finite.
 int wb_all_finite_f32(size_t count, const float *x);
 

@@ -107,15 +107,18 @@ public struct PreparedExamples: Sendable {
     public let classes: Int
     public let features: FeatureStorage
     public let labels: [Int32]
+    /// (examples, outputs), where targets are numbers; nil where they are classes.
+    public let targets: [Float]?
     public let scale: [Float]
     public let shift: [Float]
 
     /// All examples of `raw`, preprocessed. Unlabelled ones carry label 0.
-    public init(_ raw: FeatureStorage, labels: [Int32], by preprocessing: Preprocessing) {
+    public init(_ raw: FeatureStorage, labels: [Int32], targets: [Float]? = nil, by preprocessing: Preprocessing) {
         shape = preprocessing.shape
         classes = preprocessing.classes.count
         features = preprocessing.apply(raw)
         self.labels = labels
+        self.targets = targets
         scale = preprocessing.scale
         shift = preprocessing.shift
         precondition(features.count == labels.count * shape.count, "\(features.count) values, \(labels.count) labels")

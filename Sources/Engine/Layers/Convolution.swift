@@ -10,6 +10,13 @@ struct ImageLayout: Equatable {
     var blocks: Int { (channels + block - 1) / block }
     /// Floats of one example.
     var stride: Int { blocks * height * width * block }
+
+    /// Where the value with plain index `index` (channels slowest) of an example lies.
+    func place(_ index: Int) -> Int {
+        let plane = height * width
+        let (channel, pixel) = (index / plane, index % plane)
+        return (channel / block * plane + pixel) * block + channel % block
+    }
 }
 
 /// Owns a planned convolution.
@@ -18,28 +25,37 @@ struct ImageLayout: Equatable {
 final class ConvHandle: @unchecked Sendable {
     let pointer: OpaquePointer
     let output: ImageLayout
-    /// Filters, channels of the input, values of one window: the plain weights are (filters, channels, window).
-    private let (filters, channels, window): (Int, Int, Int)
+    /// The plain weights are (filters, channels / groups, window).
+    private let spec: ConvolutionSpec
+    private let channels: Int
+    private var window: Int { spec.kernel * spec.kernel }
     /// Channels that oneDNN is told of: whole blocks. For a part of a block it has only its slow reference
     /// implementation (two hundred times slower); what a block holds beyond the input's channels is zero, and stays so.
     private let plannedChannels: Int
+    /// Groups that oneDNN is told of. It is fast where each has whole blocks; others become one convolution whose weights
+    /// between groups are zero.
+    private let plannedGroups: Int
+    /// 1 where a stored weight is one of the plain ones, 0 where it must stay zero; nil: all may change.
+    private(set) var mask: [Float]?
 
     /// Plans a convolution of `examples` images that lie as `input`.
     init(
-        examples: Int, input: ImageLayout, filters: Int, kernel: Int, stride: Int, padding: Padding, relu: Bool,
-        backward: Backward, weightsOf: ConvHandle? = nil
+        examples: Int, input: ImageLayout, spec: ConvolutionSpec, relu: Bool, backward: Backward,
+        weightsOf: ConvHandle? = nil
     ) throws(ConvolutionError) {
-        let window = Window(size: kernel, stride: stride, padding: padding)
+        let window = Window(spec)
         let (top, bottom) = window.pads(input.height)
         let (left, right) = window.pads(input.width)
-        self.filters = filters
+        self.spec = spec
         channels = input.channels
-        self.window = kernel * kernel
+        let isWhole = input.block == 16 && channels / spec.groups % 16 == 0 && spec.filters / spec.groups % 16 == 0
+        plannedGroups = isWhole ? spec.groups : 1
         plannedChannels = input.block > 1 ? input.blocks * input.block : input.channels
         var shape = wb_conv_shape(
             n: Int32(examples), c: Int32(plannedChannels), h: Int32(input.height), w: Int32(input.width),
-            k: Int32(filters), kh: Int32(kernel), kw: Int32(kernel), stride: Int32(stride), pad_top: Int32(top),
-            pad_left: Int32(left), pad_bottom: Int32(bottom), pad_right: Int32(right), dilation: 1, groups: 1)
+            k: Int32(spec.filters), kh: Int32(spec.kernel), kw: Int32(spec.kernel), stride: Int32(spec.stride),
+            pad_top: Int32(top), pad_left: Int32(left), pad_bottom: Int32(bottom), pad_right: Int32(right),
+            dilation: Int32(spec.dilation), groups: Int32(plannedGroups))
         var message = [CChar](repeating: 0, count: 256)
         let made = wb_conv_create(
             &shape, Int32(input.block), relu ? 1 : 0, backward.rawValue, weightsOf?.pointer, &message, message.count)
@@ -48,37 +64,51 @@ final class ConvHandle: @unchecked Sendable {
         }
         pointer = made
         output = ImageLayout(
-            channels: filters, height: Int(wb_conv_out_h(made)), width: Int(wb_conv_out_w(made)),
+            channels: spec.filters, height: Int(wb_conv_out_h(made)), width: Int(wb_conv_out_w(made)),
             block: Int(wb_conv_dst_block(made)))
+        if plannedGroups < spec.groups {
+            var ones = [Float](repeating: 0, count: storedFloats)
+            let plain = [Float](repeating: 1, count: spec.filters * channels / spec.groups * spec.kernel * spec.kernel)
+            ones.withUnsafeMutableBufferPointer { if let to = $0.baseAddress { pack(plain, to: to) } }
+            mask = ones
+        }
     }
 
     /// Floats of the weights as the kernels want them.
     var storedFloats: Int { Int(wb_conv_weights_floats(pointer)) }
 
+    /// Whether plain weights are what oneDNN is told of.
+    private var isPlain: Bool { plannedChannels == channels && plannedGroups == spec.groups }
+
+    /// Place of a filter's first plain weight among the weights that oneDNN is told of.
+    private func place(_ filter: Int) -> Int {
+        let group = plannedGroups == spec.groups ? 0 : filter / (spec.filters / spec.groups)
+        return (filter * plannedChannels + group * (channels / spec.groups)) * window
+    }
+
     /// Brings plain weights into the kernels' layout; what is padded is zero.
     func pack(_ plain: [Float], to stored: UnsafeMutablePointer<Float>) {
-        precondition(plain.count == filters * channels * window, "\(plain.count) weights")
-        if plannedChannels == channels {
+        let row = channels / spec.groups * window
+        precondition(plain.count == spec.filters * row, "\(plain.count) weights")
+        if isPlain {
             plain.withUnsafeBufferPointer { wb_conv_pack_weights(pointer, $0.baseAddress, stored) }
             return
         }
-        var padded = [Float](repeating: 0, count: filters * plannedChannels * window)
-        for filter in 0..<filters {
-            let (from, to) = (filter * channels * window, filter * plannedChannels * window)
-            for index in 0..<channels * window { padded[to + index] = plain[from + index] }
+        var padded = [Float](repeating: 0, count: spec.filters * plannedChannels / plannedGroups * window)
+        for filter in 0..<spec.filters {
+            let (from, to) = (filter * row, place(filter))
+            for index in 0..<row { padded[to + index] = plain[from + index] }
         }
         padded.withUnsafeBufferPointer { wb_conv_pack_weights(pointer, $0.baseAddress, stored) }
     }
 
     /// The plain weights of what ``pack(_:to:)`` stored.
     func unpack(_ stored: UnsafePointer<Float>) -> [Float] {
-        var padded = [Float](repeating: 0, count: filters * plannedChannels * window)
+        var padded = [Float](repeating: 0, count: spec.filters * plannedChannels / plannedGroups * window)
         padded.withUnsafeMutableBufferPointer { wb_conv_unpack_weights(pointer, stored, $0.baseAddress) }
-        if plannedChannels == channels { return padded }
-        return (0..<filters).flatMap { filter in
-            let from = filter * plannedChannels * window
-            return padded[from..<from + channels * window]
-        }
+        if isPlain { return padded }
+        let row = channels / spec.groups * window
+        return (0..<spec.filters).flatMap { padded[place($0)..<place($0) + row] }
     }
 
     /// What a convolution must be able to do.

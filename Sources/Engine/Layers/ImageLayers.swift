@@ -1,4 +1,4 @@
-// Layers on images: convolution, max pooling, flatten.
+// Layers on images: convolutions, pooling, flatten.
 import CPrimitives
 
 /// A convolution with bias, its ReLU fused into forward.
@@ -7,19 +7,44 @@ final class PlannedConvolution: PlannedLayer {
     private let layer: NetworkLayer
     private let input: BatchTensor
     private let needsGradient: Bool
+    /// The weights between groups, which must stay zero.
+    private let mask: UnsafeMutablePointer<Float>?
+    private let biasSlot: ParameterSlot?
+    /// Stands for the bias of a layer that has none, and takes its gradient.
+    private let noBias: UnsafeMutablePointer<Float>?
 
-    init(_ plan: PlanBuilder, _ layer: NetworkLayer, _ input: BatchTensor, relu: Bool, needsGradient: Bool) {
+    init(_ plan: PlanBuilder, _ layer: NetworkLayer, _ input: BatchTensor, needsGradient: Bool) {
         self.layer = layer
         self.input = input
         self.needsGradient = needsGradient
-        let layout = plan.convolution(layer, plan.shards[0]).output
-        output = plan.activation(stride: layout.stride, image: layout)
-        output.isReLU = relu
+        let conv = plan.convolution(layer, plan.shards[0])
+        output = plan.activation(stride: conv.output.stride, image: conv.output)
+        output.isReLU = layer.activation == .relu
+        biasSlot = layer.parameters.count > 1 ? plan.parameters.slot(layer, 1) : nil
+        noBias = biasSlot == nil ? plan.arena.floats((plan.shards.count + 1) * padded(conv.output.channels)) : nil
+        if plan.training, let mask = conv.mask {
+            let copy = plan.arena.floats(mask.count)
+            mask.withUnsafeBufferPointer { if let from = $0.baseAddress { copy.update(from: from, count: $0.count) } }
+            self.mask = copy
+        } else {
+            mask = nil
+        }
+    }
+
+    private func bias(_ plan: PlanBuilder) -> UnsafeMutablePointer<Float> {
+        if let noBias { return noBias }
+        return plan.parameters.values + (biasSlot?.offset ?? 0)
+    }
+
+    private func biasGradient(_ plan: PlanBuilder, _ shard: Shard) -> UnsafeMutablePointer<Float> {
+        if let biasSlot { return plan.gradient(biasSlot, shard) }
+        guard let noBias, let image = output.image else { preconditionFailure("a convolution makes images") }
+        return noBias + (shard.index + 1) * padded(image.channels)
     }
 
     func forward(_ plan: PlanBuilder) {
         let weight = plan.parameters.slot(layer, 0)
-        let bias = plan.parameters.values + plan.parameters.slot(layer, 1).offset
+        let bias = bias(plan)
         plan.perShard { shard in
             let conv = plan.convolution(layer, shard)
             precondition(conv.output.block == output.image?.block, "shards of one batch lie alike")
@@ -36,16 +61,16 @@ final class PlannedConvolution: PlannedLayer {
 
     func backward(_ plan: PlanBuilder) {
         let weight = plan.parameters.slot(layer, 0)
-        let bias = plan.parameters.slot(layer, 1)
         let output = output
-        let mask = output.isReLU && !output.gradientIsMasked
+        let masksReLU = output.isReLU && !output.gradientIsMasked
         plan.perShard { shard in
             let conv = plan.convolution(layer, shard)
             let (dy, y) = (output.gradient(shard), output.values(shard))
             let count = shard.count * output.stride
+            let dw = plan.gradient(weight, shard)
             guard
                 let toWeights = wb_conv_bind_backward_weights(
-                    conv.pointer, input.values(shard), dy, plan.gradient(weight, shard), plan.gradient(bias, shard))
+                    conv.pointer, input.values(shard), dy, dw, biasGradient(plan, shard))
             else { preconditionFailure("oneDNN refused to bind a planned convolution") }
             let weightsCall = BoundCall(toWeights)
             var inputCall: BoundCall?
@@ -56,26 +81,106 @@ final class PlannedConvolution: PlannedLayer {
                 else { preconditionFailure("oneDNN refused to bind a planned convolution") }
                 inputCall = BoundCall(toInput)
             }
-            return { [inputCall] worker in
-                if mask { wb_relu_backward_f32(count, y, dy, dy) }
-                weightsCall.run(worker)
-                inputCall?.run(worker)
+            return { [inputCall, mask] worker in
+                if masksReLU { wb_relu_backward_f32(count, y, dy, dy) }
+                withExtendedLifetime(conv) {
+                    weightsCall.run(worker)
+                    if let mask { wb_multiply_f32(conv.storedFloats, dw, mask, dw) }
+                    inputCall?.run(worker)
+                }
             }
         }
     }
 }
 
-/// Max pooling. Its backward also keeps back the gradient of a ReLU before it.
-final class PlannedMaxPool: PlannedLayer {
+/// A convolution of each channel by itself, by kernels of our own: oneDNN's want whole blocks of channels.
+final class PlannedDepthwise: PlannedLayer {
+    let output: BatchTensor
+    private let layer: NetworkLayer
+    private let input: BatchTensor
+    private let needsGradient: Bool
+    private let shape: wb_depthwise_shape
+    private let biasSlot: ParameterSlot?
+    private let noBias: UnsafeMutablePointer<Float>
+
+    init(
+        _ plan: PlanBuilder, _ layer: NetworkLayer, _ input: BatchTensor, _ conv: ConvolutionSpec, needsGradient: Bool
+    ) {
+        self.layer = layer
+        self.input = input
+        self.needsGradient = needsGradient
+        guard let from = input.image, case .image(_, let height, let width) = layer.output else {
+            preconditionFailure("a depthwise convolution of vectors")
+        }
+        let layout = ImageLayout(channels: from.channels, height: height, width: width, block: from.block)
+        output = plan.activation(stride: layout.stride, image: layout)
+        output.isReLU = layer.activation == .relu
+        let window = Window(conv)
+        shape = wb_depthwise_shape(
+            n: 0, blocks: Int32(from.blocks), block: Int32(from.block), h: Int32(from.height), w: Int32(from.width),
+            out_h: Int32(height), out_w: Int32(width), kernel: Int32(conv.kernel), stride: Int32(conv.stride),
+            dilation: Int32(conv.dilation), pad_top: Int32(window.pads(from.height).before),
+            pad_left: Int32(window.pads(from.width).before))
+        biasSlot = layer.parameters.count > 1 ? plan.parameters.slot(layer, 1) : nil
+        noBias = plan.arena.floats((plan.shards.count + 1) * from.blocks * from.block)
+    }
+
+    private func shape(_ shard: Shard) -> wb_depthwise_shape {
+        var shape = shape
+        shape.n = Int32(shard.count)
+        return shape
+    }
+
+    func forward(_ plan: PlanBuilder) {
+        let weights = plan.parameters.values + plan.parameters.slot(layer, 0).offset
+        let bias = biasSlot.map { plan.parameters.values + $0.offset } ?? noBias
+        let relu: Int32 = output.isReLU ? 1 : 0
+        plan.perShard { shard in
+            let (shape, x, y) = (shape(shard), input.values(shard), output.values(shard))
+            return { _ in withUnsafePointer(to: shape) { wb_depthwise_forward_f32($0, x, weights, bias, relu, y) } }
+        }
+    }
+
+    func backward(_ plan: PlanBuilder) {
+        let slot = plan.parameters.slot(layer, 0)
+        let weights = plan.parameters.values + slot.offset
+        let masksReLU = output.isReLU && !output.gradientIsMasked
+        let needsGradient = needsGradient
+        let channels = Int(shape.blocks * shape.block)
+        plan.perShard { shard in
+            let (shape, x, y) = (shape(shard), input.values(shard), output.values(shard))
+            let (dx, dy) = (needsGradient ? input.gradient(shard) : x, output.gradient(shard))
+            let count = shard.count * output.stride
+            let dw = plan.gradient(slot, shard)
+            let db = biasSlot.map { plan.gradient($0, shard) } ?? noBias + (shard.index + 1) * channels
+            return { _ in
+                if masksReLU { wb_relu_backward_f32(count, y, dy, dy) }
+                withUnsafePointer(to: shape) {
+                    wb_depthwise_backward_weights_f32($0, x, dy, dw, db)
+                    if needsGradient { wb_depthwise_backward_data_f32($0, dy, weights, dx) }
+                }
+            }
+        }
+    }
+}
+
+/// Maximum or mean over windows. A maximum after a ReLU also keeps back that one's gradient, so that it is touched once.
+final class PlannedPool: PlannedLayer {
+    enum Kind { case maximum, average }
+
     let output: BatchTensor
     private let input: BatchTensor
     private let needsGradient: Bool
+    private let kind: Kind
     private let shape: wb_pool_shape
 
-    init(_ plan: PlanBuilder, _ layer: NetworkLayer, _ input: BatchTensor, size: Int, stride: Int, needsGradient: Bool)
-    {
+    init(
+        _ plan: PlanBuilder, _ layer: NetworkLayer, _ input: BatchTensor, _ kind: Kind, _ window: Window,
+        needsGradient: Bool
+    ) {
         self.input = input
         self.needsGradient = needsGradient
+        self.kind = kind
         guard let from = input.image, case .image(_, let height, let width) = layer.output else {
             preconditionFailure("pooling of vectors")
         }
@@ -83,7 +188,8 @@ final class PlannedMaxPool: PlannedLayer {
         output = plan.activation(stride: layout.stride, image: layout)
         shape = wb_pool_shape(
             n: 0, blocks: Int32(from.blocks), block: Int32(from.block), h: Int32(from.height), w: Int32(from.width),
-            out_h: Int32(height), out_w: Int32(width), size: Int32(size), stride: Int32(stride), pad: 0)
+            out_h: Int32(height), out_w: Int32(width), size: Int32(window.size), stride: Int32(window.stride),
+            pad_top: Int32(window.pads(from.height).before), pad_left: Int32(window.pads(from.width).before))
     }
 
     private func shape(_ shard: Shard) -> wb_pool_shape {
@@ -95,12 +201,22 @@ final class PlannedMaxPool: PlannedLayer {
     func forward(_ plan: PlanBuilder) {
         plan.perShard { shard in
             let (shape, x, y) = (shape(shard), input.values(shard), output.values(shard))
+            if kind == .average {
+                return { _ in withUnsafePointer(to: shape) { wb_average_pool_forward_f32($0, x, y) } }
+            }
             return { _ in withUnsafePointer(to: shape) { wb_max_pool_forward_f32($0, x, y) } }
         }
     }
 
     func backward(_ plan: PlanBuilder) {
         guard needsGradient else { return }
+        if kind == .average {
+            plan.perShard { shard in
+                let (shape, dx, dy) = (shape(shard), input.gradient(shard), output.gradient(shard))
+                return { _ in withUnsafePointer(to: shape) { wb_average_pool_backward_f32($0, dy, dx) } }
+            }
+            return
+        }
         let relu: Int32 = input.isReLU ? 1 : 0
         input.gradientIsMasked = input.isReLU
         plan.perShard { shard in
@@ -111,17 +227,21 @@ final class PlannedMaxPool: PlannedLayer {
     }
 }
 
-/// From blocks of channels to rows of features, channels slowest.
-final class PlannedFlatten: PlannedLayer {
+/// From blocks of channels to rows: all pixels of a channel, or their mean.
+final class PlannedRows: PlannedLayer {
+    enum Kind { case flatten, mean }
+
     let output: BatchTensor
     private let input: BatchTensor
     private let needsGradient: Bool
+    private let kind: Kind
     private let layout: ImageLayout
 
-    init(_ plan: PlanBuilder, _ layer: NetworkLayer, _ input: BatchTensor, needsGradient: Bool) {
-        guard let layout = input.image else { preconditionFailure("flatten of vectors") }
+    init(_ plan: PlanBuilder, _ layer: NetworkLayer, _ input: BatchTensor, _ kind: Kind, needsGradient: Bool) {
+        guard let layout = input.image else { preconditionFailure("\(layer.name) of vectors") }
         self.input = input
         self.needsGradient = needsGradient
+        self.kind = kind
         self.layout = layout
         output = plan.activation(stride: padded(layer.output.count))
     }
@@ -130,9 +250,10 @@ final class PlannedFlatten: PlannedLayer {
         let (channels, plane, block) = (
             Int32(layout.channels), Int32(layout.height * layout.width), Int32(layout.block)
         )
-        let width = Int32(output.stride)
+        let (width, isMean) = (Int32(output.stride), kind == .mean)
         plan.perShard { shard in
             let (x, y, n) = (input.values(shard), output.values(shard), Int32(shard.count))
+            if isMean { return { _ in wb_global_average_forward_f32(n, channels, plane, block, x, y, width) } }
             return { _ in wb_unblock_f32(n, channels, plane, block, x, y, width) }
         }
     }
@@ -142,9 +263,10 @@ final class PlannedFlatten: PlannedLayer {
         let (channels, plane, block) = (
             Int32(layout.channels), Int32(layout.height * layout.width), Int32(layout.block)
         )
-        let width = Int32(output.stride)
+        let (width, isMean) = (Int32(output.stride), kind == .mean)
         plan.perShard { shard in
             let (dx, dy, n) = (input.gradient(shard), output.gradient(shard), Int32(shard.count))
+            if isMean { return { _ in wb_global_average_backward_f32(n, channels, plane, block, dy, width, dx) } }
             return { _ in wb_block_f32(n, channels, plane, block, dy, width, dx) }
         }
     }

@@ -1,4 +1,4 @@
-// Layers on vectors, and those that work value by value: dense, ReLU, dropout.
+// Layers on vectors, and those that work value by value: dense, activations, dropout.
 import CPrimitives
 
 /// A dense layer cut by examples. Its gradients are summed over the shards.
@@ -9,10 +9,10 @@ final class PlannedDense: PlannedLayer {
     private let relu: Bool
     private let needsGradient: Bool
 
-    init(_ plan: PlanBuilder, _ layer: NetworkLayer, _ input: BatchTensor, relu: Bool, needsGradient: Bool) {
+    init(_ plan: PlanBuilder, _ layer: NetworkLayer, _ input: BatchTensor, needsGradient: Bool) {
         self.layer = layer
         self.input = input
-        self.relu = relu
+        relu = layer.activation == .relu
         self.needsGradient = needsGradient
         output = plan.activation(stride: padded(layer.output.count))
         output.isReLU = relu
@@ -21,7 +21,8 @@ final class PlannedDense: PlannedLayer {
     func forward(_ plan: PlanBuilder) {
         let weights = plan.parameters.values + plan.parameters.slot(layer, 0).offset
         let bias = plan.parameters.values + plan.parameters.slot(layer, 1).offset
-        let (inputs, width, outputs) = (Int32(layer.input.count), Int32(input.stride), Int32(output.stride))
+        // A flattened image may lie in blocks of channels; the rows of the weights lie alike.
+        let (inputs, width, outputs) = (Int32(input.stride), Int32(input.stride), Int32(output.stride))
         let relu: Int32 = relu ? 1 : 0
         plan.perShard { shard in
             let (x, y, n) = (input.values(shard), output.values(shard), Int32(shard.count))
@@ -80,10 +81,10 @@ final class PlannedWideDense: PlannedLayer {
     /// Blocks that a layer is cut into, at most; a part of the result, so the same on every machine.
     private static let mostBlocks = 16
 
-    init(_ plan: PlanBuilder, _ layer: NetworkLayer, _ input: BatchTensor, relu: Bool, needsGradient: Bool) {
+    init(_ plan: PlanBuilder, _ layer: NetworkLayer, _ input: BatchTensor, needsGradient: Bool) {
         self.layer = layer
         self.input = input
-        self.relu = relu
+        relu = layer.activation == .relu
         self.needsGradient = needsGradient
         output = plan.activation(stride: padded(layer.output.count))
         output.isReLU = relu
@@ -150,6 +151,29 @@ final class PlannedWideDense: PlannedLayer {
         }
         guard let step = plan.step else { preconditionFailure("a backward pass without a step") }
         let (x, dy, parameters) = (input.values, output.gradient, plan.parameters)
+        if plan.clips {
+            // Nothing may be applied before the norm of everything is known, so this gradient is kept.
+            let dw = plan.arena.floats(input.stride * output.stride)
+            plan.phase(
+                blocks.map { block in
+                    let (place, squares) = (dw + block.lowerBound * Int(outputs), plan.squareSum())
+                    return { _ in
+                        wb_dense_backward_weights_f32(
+                            examples, Int32(block.count), outputs, x + block.lowerBound, width, dy, outputs, place)
+                        squares.pointee = wb_sum_squares_f32(block.count * Int(outputs), place)
+                    }
+                })
+            plan.update(
+                blocks.map { block in
+                    let place = block.lowerBound * Int(outputs)
+                    return { _ in
+                        step.pointee.update.apply(
+                            to: parameters, offset: weight.offset + place, count: block.count * Int(outputs),
+                            gradient: dw + place)
+                    }
+                })
+            return
+        }
         // A few rows at a time: their gradient stays in the first-level cache until it is applied.
         let rows = max(6, 6144 / output.stride / 6 * 6)
         plan.needScratch(bytes: rows * output.stride * MemoryLayout<Float>.stride)
@@ -170,31 +194,71 @@ final class PlannedWideDense: PlannedLayer {
     }
 }
 
-/// ReLU as a layer of its own.
-final class PlannedReLU: PlannedLayer {
+/// An elementwise function, or softmax over the features of a vector, as a pass of its own.
+final class PlannedActivation: PlannedLayer {
     let output: BatchTensor
     private let input: BatchTensor
     private let needsGradient: Bool
+    private let activation: Activation
+    /// Values of one example that are not padding.
+    private let width: Int
 
-    init(_ plan: PlanBuilder, _ input: BatchTensor, needsGradient: Bool) {
+    init(
+        _ plan: PlanBuilder, _ activation: Activation, _ input: BatchTensor, width: Int, needsGradient: Bool
+    ) {
         self.input = input
         self.needsGradient = needsGradient
+        self.activation = activation
+        self.width = width
         output = plan.activation(stride: input.stride, image: input.image)
     }
 
+    /// What the kernels call it; nil: softmax.
+    private var kind: (number: Int32, slope: Float)? {
+        switch activation {
+        case .linear: preconditionFailure("nothing to compute")
+        case .relu: (Int32(WB_RELU), 0)
+        case .leakyReLU(let slope): (Int32(WB_LEAKY_RELU), slope)
+        case .elu: (Int32(WB_ELU), 0)
+        case .gelu: (Int32(WB_GELU), 0)
+        case .silu: (Int32(WB_SILU), 0)
+        case .sigmoid: (Int32(WB_SIGMOID), 0)
+        case .tanh: (Int32(WB_TANH), 0)
+        case .softmax: nil
+        }
+    }
+
     func forward(_ plan: PlanBuilder) {
+        let (stride, width, kind) = (input.stride, width, kind)
+        // Padding must stay zero: weights that meet it would be trained.
+        let clears = activation == .sigmoid
+        let image = input.image ?? input.order
         plan.perShard { shard in
-            let (x, y, count) = (input.values(shard), output.values(shard), shard.count * input.stride)
-            return { _ in wb_relu_forward_f32(count, x, y) }
+            let (x, y, n) = (input.values(shard), output.values(shard), Int32(shard.count))
+            guard let kind else { return { _ in wb_softmax_forward_f32(n, Int32(width), Int32(stride), x, y) } }
+            let count = shard.count * stride
+            return { _ in
+                wb_activation_forward_f32(kind.number, kind.slope, count, x, y)
+                guard clears else { return }
+                if let image {
+                    wb_clear_padding_f32(
+                        n, Int32(image.channels), Int32(image.height * image.width), Int32(image.block), y)
+                } else {
+                    wb_clear_padding_f32(n, Int32(width), 1, Int32(stride), y)
+                }
+            }
         }
     }
 
     func backward(_ plan: PlanBuilder) {
         guard needsGradient else { return }
+        let (stride, width, kind) = (input.stride, width, kind)
         plan.perShard { shard in
-            let (y, count) = (output.values(shard), shard.count * input.stride)
+            let (x, y, n) = (input.values(shard), output.values(shard), Int32(shard.count))
             let (dx, dy) = (input.gradient(shard), output.gradient(shard))
-            return { _ in wb_relu_backward_f32(count, y, dy, dx) }
+            guard let kind else { return { _ in wb_softmax_backward_f32(n, Int32(width), Int32(stride), y, dy, dx) } }
+            let count = shard.count * stride
+            return { _ in wb_activation_backward_f32(kind.number, kind.slope, count, x, y, dy, dx) }
         }
     }
 }

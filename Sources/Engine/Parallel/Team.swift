@@ -8,6 +8,13 @@ struct Worker {
     let index: Int
     /// Memory of its own for the tile at hand.
     let scratch: UnsafeMutableRawPointer
+    /// Nanoseconds of each ``StepPart``, to be added to; nil when nobody takes the time.
+    var times: UnsafeMutablePointer<UInt64>?
+}
+
+/// What a step spends its time on.
+public enum StepPart: Int, Sendable, CaseIterable {
+    case data, forward, backward, sum, update
 }
 
 /// A piece of work that one worker does alone. It writes only what no other tile of its phase touches.
@@ -21,8 +28,8 @@ struct Phase {
 
 /// Worker threads. Which worker takes which tile does not matter to any result: tiles and their sums are fixed by the plan.
 ///
-/// `@unchecked Sendable`: `current` is written by worker 0 before `wb_team_open` and read by the others after
-/// `wb_team_await`, which order the two; `busy` has one slot a worker.
+/// `@unchecked Sendable`: `current` and `takesTime` are written by worker 0 before `wb_team_open` and read by the others after
+/// `wb_team_await`, which order the two; `busy` and `times` have one slot a worker.
 final class Team: @unchecked Sendable {
     let workers: Int
     private let handle: OpaquePointer
@@ -30,6 +37,10 @@ final class Team: @unchecked Sendable {
     private let memory = Arena()
     private let busy: UnsafeMutablePointer<UInt64>
     private var current: [Phase] = []
+    /// Nanoseconds by worker and part; a cache line a worker.
+    private let times: UnsafeMutablePointer<UInt64>
+    /// Of the run at hand.
+    private var takesTime = false
 
     /// Bytes of scratch that each worker has.
     let scratchBytes: Int
@@ -44,6 +55,7 @@ final class Team: @unchecked Sendable {
             UnsafeMutableRawPointer(memory.allocate(scratchBytes, of: UInt8.self))
         }
         busy = memory.allocate(workers * 8)
+        times = memory.allocate(workers * 8)
         for index in 1..<max(1, workers) {
             let thread = Thread { [self] in
                 wb_thread_prepare()
@@ -64,15 +76,17 @@ final class Team: @unchecked Sendable {
     }
 
     /// Runs `phases` in order; returns when all tiles are done. Call it from one thread only.
-    func run(_ phases: [Phase]) {
+    /// - Parameter takesTime: the parts' times are added up for ``takeTimes()``.
+    func run(_ phases: [Phase], takesTime: Bool = false) {
         wb_thread_prepare()
         current = phases
+        self.takesTime = takesTime
         if workers > 1 { wb_team_open(handle) }
         work(0)
     }
 
     private func work(_ index: Int) {
-        let worker = Worker(index: index, scratch: scratch[index])
+        let worker = Worker(index: index, scratch: scratch[index], times: takesTime ? times + index * 8 : nil)
         var spent: UInt64 = 0
         for phase in current {
             let start = wb_clock_ns()
@@ -90,6 +104,16 @@ final class Team: @unchecked Sendable {
         (0..<workers).map { index in
             defer { busy[index * 8] = 0 }
             return busy[index * 8]
+        }
+    }
+
+    /// Nanoseconds of all workers in each part, in the order of ``StepPart``, since the last call.
+    func takeTimes() -> [UInt64] {
+        StepPart.allCases.map { part in
+            (0..<workers).reduce(0) { sum, index in
+                defer { times[index * 8 + part.rawValue] = 0 }
+                return sum + times[index * 8 + part.rawValue]
+            }
         }
     }
 

@@ -3,7 +3,7 @@ import CPrimitives
 
 /// Probabilities, losses and hits of many examples, in their order.
 public struct Inference: Sendable, Equatable {
-    /// (examples, classes), each row summing to 1.
+    /// (examples, classes), each row summing to 1; where numbers are predicted: those, (examples, outputs).
     public var probabilities: [Float]
     /// Cross-entropy of each example's label.
     public var losses: [Double]
@@ -37,15 +37,19 @@ final class InferencePlan {
     private let input: BatchTensor
     private let logits: BatchTensor
     private let indices: UnsafeMutablePointer<Int32>
+    private let targets: UnsafeMutablePointer<Float>?
+
+    private let loss: Loss
 
     /// Plans forward passes for `workers` workers, `tileSize` examples at a time.
     init(
-        _ parameters: Parameters, data: ExampleStore, workers: Int, tileSize: Int, convSets: @escaping (Int) -> ConvSet
+        _ parameters: Parameters, data: ExampleStore, loss: Loss, workers: Int, tileSize: Int, convSets: @escaping (Int) -> ConvSet
     ) {
         let slots = (0..<workers).map { Shard(index: $0, first: $0 * tileSize, count: tileSize) }
         let plan = PlanBuilder(parameters, shards: slots, training: false, step: nil, convSets: convSets)
         input = plan.activation(stride: data.input.stride, image: data.input.image)
         indices = plan.arena.allocate(workers * tileSize)
+        targets = data.targets.map { _ in plan.arena.floats(workers * tileSize * loss.outputs) }
         let (layers, logits) = plan.layers(from: input)
         for layer in layers { layer.forward(plan) }
         chains = plan.takeChains()
@@ -54,6 +58,7 @@ final class InferencePlan {
         builder = plan
         self.logits = logits
         self.data = data
+        self.loss = loss
         self.tileSize = tileSize
     }
 
@@ -61,7 +66,7 @@ final class InferencePlan {
     /// - Complexity: O(examples); 12 bytes a class and example while it runs.
     func run(_ wanted: [Int32], on team: Team) -> Inference {
         precondition(team.scratchBytes >= scratchBytes, "the team has too little scratch for this plan")
-        let classes = builder.network.classes
+        let classes = loss.predictions
         let labels = wanted.map { data.labels[Int($0)] }
         var result = Inference(
             probabilities: Array(repeating: 0, count: wanted.count * classes),
@@ -103,12 +108,21 @@ final class InferencePlan {
         for i in 0..<tileSize { mine[i] = wanted[first + min(i, count - 1)] }
         data.gather(mine, count: tileSize, into: input.values(slot), stride: input.stride)
         chains[worker.index](worker)
-        let classes = builder.network.classes
+        let classes = loss.predictions
         guard let labels = out.labels.baseAddress, let losses = out.losses.baseAddress,
             let hits = out.hits.baseAddress, let probabilities = out.probabilities.baseAddress
         else { return }
-        wb_softmax_cross_entropy_f32(
-            Int32(count), Int32(classes), Int32(logits.stride), logits.values(slot), labels + first, 1, losses + first,
-            hits + first, nil, probabilities + first * classes)
+        if let targets, let from = data.targets {
+            for i in 0..<count {
+                (targets + (slot.first + i) * loss.outputs).update(
+                    from: from + Int(mine[i]) * loss.outputs, count: loss.outputs)
+            }
+        }
+        loss.compute(
+            Loss.Rows(
+                count: count, logits: logits.values(slot), stride: logits.stride, labels: labels + first,
+                targets: targets.map { UnsafePointer($0 + slot.first * loss.outputs) }, losses: losses + first,
+                hits: hits + first, gradient: nil, predictions: probabilities + first * classes, weights: nil),
+            scale: 1)
     }
 }

@@ -27,8 +27,10 @@ struct ParameterSlot {
     enum Layout {
         /// As plain.
         case plain
-        /// Dense: (in, out), both padded, from plain (out, in).
-        case dense(inputs: Int, outputs: Int)
+        /// Dense: (in, out), both padded, from plain (out, in). `order`: the inputs lie as an image's values do.
+        case dense(inputs: Int, outputs: Int, order: ImageLayout?)
+        /// Depthwise: (blocks, window, block), from plain (channels, 1, kh, kw).
+        case depthwise(window: Int, block: Int)
         /// As oneDNN's forward convolution wants it.
         case conv(ConvHandle)
     }
@@ -44,14 +46,16 @@ struct ParameterSlot {
 /// A dense layer of at least this many weights is cut by inputs over the whole batch; a smaller one by examples.
 let wideWeights = 16384
 
-/// The parameters and the optimizer's state. What is not wide comes first, so that it sums and updates as one array.
+/// The parameters and the optimizer's state. What is not wide comes first, so that it sums and updates as one array; then
+/// wide weights; then what is followed but not trained (running means of batch norm).
 ///
 /// `@unchecked Sendable`: worker threads write disjoint parts between two barriers (see Team).
 final class Parameters: @unchecked Sendable {
     let network: Network
     let slots: [ParameterSlot]
-    /// Floats of the part that is cut by examples, and of everything.
+    /// Floats of the part that is cut by examples, of all that is trained, and of everything.
     let shardedCount: Int
+    let trainedCount: Int
     let count: Int
     let values: UnsafeMutablePointer<Float>
     /// Moving average of the values; nil when none is kept.
@@ -62,47 +66,57 @@ final class Parameters: @unchecked Sendable {
     private let arena = Arena()
     private let slotOfName: [String: Int]
 
-    /// Zeroed parameters for `network`. `convolutions` holds, by layer, a planned convolution that sets the weights' layout.
-    init(_ network: Network, convolutions: [Int: ConvHandle], keepsAverage: Bool = false) {
+    /// Zeroed parameters for `network`; `set` tells how convolutions and what is flattened lie.
+    init(_ network: Network, _ set: ConvSet, keepsAverage: Bool = false) {
         self.network = network
         var offset = 0
         var slots: [ParameterSlot] = []
-        func place(wide: Bool) {
+        enum Part { case sharded, wide, followed }
+        func place(_ wanted: Part) {
             for layer in network.layers {
-                for (position, shape) in layer.parameters.enumerated() {
-                    let isWeight = position == 0
+                for shape in layer.parameters {
                     var layout = ParameterSlot.Layout.plain
                     var length = padded(shape.count)
-                    var isWide = false
-                    if isWeight, let conv = convolutions[layer.index] {
-                        layout = .conv(conv)
-                        length = padded(conv.storedFloats)
-                    } else if isWeight {
-                        let (outputs, inputs) = (shape.shape[0], shape.shape[1])
-                        layout = .dense(inputs: inputs, outputs: outputs)
-                        length = padded(inputs) * padded(outputs)
-                        isWide = inputs * outputs >= wideWeights
+                    var part = shape.isTrained ? Part.sharded : .followed
+                    if case .weight = shape.role {
+                        if let conv = set.handles[layer.index] {
+                            layout = .conv(conv)
+                            length = padded(conv.storedFloats)
+                        } else if layer.isDepthwise, let image = set.images[layer.inputs[0]] {
+                            let window = shape.shape[2] * shape.shape[3]
+                            layout = .depthwise(window: window, block: image.block)
+                            length = padded(image.blocks * image.block * window)
+                        } else {
+                            let (outputs, inputs) = (shape.shape[0], shape.shape[1])
+                            let order = set.orders[layer.inputs[0]]
+                            layout = .dense(inputs: inputs, outputs: outputs, order: order)
+                            length = padded(order?.stride ?? inputs) * padded(outputs)
+                            if inputs * outputs >= wideWeights { part = .wide }
+                        }
                     }
-                    guard isWide == wide else { continue }
+                    guard part == wanted else { continue }
                     slots.append(
-                        ParameterSlot(shape: shape, layout: layout, offset: offset, length: length, isWide: isWide))
+                        ParameterSlot(
+                            shape: shape, layout: layout, offset: offset, length: length, isWide: part == .wide))
                     offset += length
                 }
             }
         }
-        place(wide: false)
+        place(.sharded)
         shardedCount = offset
-        place(wide: true)
+        place(.wide)
+        trainedCount = offset
+        place(.followed)
         count = offset
         self.slots = slots
         slotOfName = Dictionary(uniqueKeysWithValues: slots.enumerated().map { ($1.shape.name, $0) })
         values = arena.floats(count)
-        first = arena.floats(count)
-        second = arena.floats(count)
-        average = keepsAverage ? arena.floats(count) : nil
+        first = arena.floats(trainedCount)
+        second = arena.floats(trainedCount)
+        average = keepsAverage ? arena.floats(trainedCount) : nil
     }
 
-    /// The slot of a layer's weight (position 0) or bias (1).
+    /// The slot of a layer's parameter: weight (position 0), bias (1), …
     func slot(_ layer: NetworkLayer, _ position: Int) -> ParameterSlot {
         guard let index = slotOfName[layer.parameters[position].name] else {
             preconditionFailure("no slot for \(layer.parameters[position].name)")
@@ -110,38 +124,45 @@ final class Parameters: @unchecked Sendable {
         return slots[index]
     }
 
-    /// Glorot uniform weights (Glorot & Bengio 2010, eq. 16), zero biases and moments.
+    /// The values that training starts from; moments are zero.
     func initialise(seed: UInt64) {
         for (index, shape) in network.parameters.enumerated() {
-            var plain = [Float](repeating: 0, count: shape.count)
-            if shape.fanIn > 0 {
-                let limit = (6 / Float(shape.fanIn + shape.fanOut)).squareRoot()
-                var random = CounterRandom(seed: seed, purpose: .initialWeights, first: index)
-                for i in plain.indices { plain[i] = (2 * random.unit() - 1) * limit }
-            }
-            store(plain, of: shape.name, in: values)
+            store(InitialValues.of(shape, seed: seed, index: index), of: shape.name, in: values)
         }
-        first.update(repeating: 0, count: count)
-        second.update(repeating: 0, count: count)
+        first.update(repeating: 0, count: trainedCount)
+        second.update(repeating: 0, count: trainedCount)
+        average?.update(from: values, count: trainedCount)
     }
 
-    /// One array (`values`, `first` or `second`) in plain layout, in the network's order.
-    func plain(_ array: UnsafeMutablePointer<Float>) -> [ParameterValues] {
-        network.parameters.map { shape in
+    /// One array (`values`, `first`, `second` or `average`) in plain layout, in the network's order.
+    /// - Parameter trained: without what is not trained, which only `values` holds.
+    func plain(_ array: UnsafeMutablePointer<Float>, trained: Bool = false) -> [ParameterValues] {
+        network.parameters.filter { $0.isTrained || !trained }.map { shape in
             let slot = slots[slotOfName[shape.name] ?? 0]
             let from = array + slot.offset
             var plain = [Float](repeating: 0, count: shape.count)
             switch slot.layout {
             case .plain:
                 for i in plain.indices { plain[i] = from[i] }
-            case .dense(let inputs, let outputs):
+            case .dense(let inputs, let outputs, let order):
                 let width = padded(outputs)
-                for o in 0..<outputs { for i in 0..<inputs { plain[o * inputs + i] = from[i * width + o] } }
+                for i in 0..<inputs {
+                    let row = from + (order?.place(i) ?? i) * width
+                    for o in 0..<outputs { plain[o * inputs + i] = row[o] }
+                }
+            case .depthwise(let window, let block):
+                for i in plain.indices { plain[i] = from[Self.place(i, window, block)] }
             case .conv(let conv):
                 plain = conv.unpack(from)
             }
             return ParameterValues(name: shape.name, shape: shape.shape, values: plain)
         }
+    }
+
+    /// Where the depthwise weight with plain index `index` lies.
+    private static func place(_ index: Int, _ window: Int, _ block: Int) -> Int {
+        let (channel, tap) = (index / window, index % window)
+        return (channel / block * window + tap) * block + channel % block
     }
 
     /// Stores plain values of the parameter `name` into one array; padding stays zero.
@@ -153,11 +174,35 @@ final class Parameters: @unchecked Sendable {
         switch slot.layout {
         case .plain:
             for i in plain.indices { to[i] = plain[i] }
-        case .dense(let inputs, let outputs):
+        case .dense(let inputs, let outputs, let order):
             let width = padded(outputs)
-            for o in 0..<outputs { for i in 0..<inputs { to[i * width + o] = plain[o * inputs + i] } }
+            for i in 0..<inputs {
+                let row = to + (order?.place(i) ?? i) * width
+                for o in 0..<outputs { row[o] = plain[o * inputs + i] }
+            }
+        case .depthwise(let window, let block):
+            for i in plain.indices { to[Self.place(i, window, block)] = plain[i] }
         case .conv(let conv):
             conv.pack(plain, to: to)
+        }
+    }
+
+    /// Everything, as it lies.
+    struct Copy {
+        fileprivate var arrays: [[Float]]
+    }
+
+    private var arrays: [(UnsafeMutablePointer<Float>, Int)] {
+        [(values, count), (first, trainedCount), (second, trainedCount)] + (average.map { [($0, trainedCount)] } ?? [])
+    }
+
+    func copy() -> Copy {
+        Copy(arrays: arrays.map { Array(UnsafeBufferPointer(start: $0.0, count: $0.1)) })
+    }
+
+    func restore(_ copy: Copy) {
+        for (array, saved) in zip(arrays, copy.arrays) {
+            saved.withUnsafeBufferPointer { if let from = $0.baseAddress { array.0.update(from: from, count: $0.count) } }
         }
     }
 }

@@ -93,6 +93,93 @@ public enum OptimizerSpec: Sendable, Equatable {
     }
 }
 
+/// What training makes small.
+public enum LossSpec: Sendable, Equatable {
+    /// Of the logits of all classes; targets are 1 - labelSmoothing at the label, the rest spread evenly (Szegedy et al. 2016).
+    case softmaxCrossEntropy(labelSmoothing: Float = 0)
+    /// Of one logit, for two classes; the second class is the positive one.
+    case binaryCrossEntropy
+    /// (prediction - target)², for numbers.
+    case meanSquaredError
+    /// Quadratic up to `delta`, linear beyond (Huber 1964), for numbers.
+    case huber(delta: Float = 1)
+
+    /// Name as in a spec.
+    public var name: String {
+        switch self {
+        case .softmaxCrossEntropy: "softmax_cross_entropy"
+        case .binaryCrossEntropy: "binary_cross_entropy"
+        case .meanSquaredError: "mean_squared_error"
+        case .huber: "huber"
+        }
+    }
+
+    /// Targets are numbers, not classes.
+    public var isRegression: Bool {
+        switch self {
+        case .softmaxCrossEntropy, .binaryCrossEntropy: false
+        case .meanSquaredError, .huber: true
+        }
+    }
+
+    /// Values that the network must give for data of `classes` classes, or of `classes` numbers to predict.
+    public func outputs(classes: Int) -> Int {
+        if case .binaryCrossEntropy = self { 1 } else { classes }
+    }
+}
+
+/// How much the examples of a class count in the loss.
+public enum ClassWeights: Sendable, Equatable {
+    case none
+    /// examples / (classes · examples of the class), counted on the training split.
+    case balanced
+    /// One number a class, in the order of the classes.
+    case given([Float])
+}
+
+/// How the learning rate changes over a run.
+public enum ScheduleSpec: Sendable, Equatable {
+    case constant
+    /// Times `factor` after every `every` epochs.
+    case step(every: Int, factor: Double)
+    /// Times `factor` after each epoch.
+    case exponential(factor: Double)
+    /// From the base to `minimum` along half a cosine in `epochs` epochs (nil: the whole run), step by step; then it stays
+    /// (Loshchilov & Hutter 2017, without restarts).
+    case cosine(epochs: Int? = nil, minimum: Double = 0)
+    /// Up from maximum / initialDivisor to `maximum` in the first `warmupFraction` of all steps, then down to the start /
+    /// finalDivisor, both along half a cosine (Smith & Topin 2018, as PyTorch states it). The base rate plays no part.
+    case oneCycle(
+        maximum: Double, warmupFraction: Double = 0.3, initialDivisor: Double = 25, finalDivisor: Double = 10_000)
+    /// Times `factor` when the watched loss has not fallen (by a part in 10,000) for more than `patience` epochs.
+    case reduceOnPlateau(factor: Double = 0.1, patience: Int = 10, minimum: Double = 0)
+
+    /// Name as in a spec.
+    public var name: String {
+        switch self {
+        case .constant: "constant"
+        case .step: "step"
+        case .exponential: "exponential"
+        case .cosine: "cosine"
+        case .oneCycle: "one_cycle"
+        case .reduceOnPlateau: "reduce_on_plateau"
+        }
+    }
+}
+
+/// When a run ends before its last epoch.
+public struct EarlyStopping: Sendable, Equatable {
+    /// What is watched on the validation split.
+    public enum Monitor: String, Sendable, CaseIterable { case loss, accuracy }
+    public var monitor = Monitor.loss
+    /// Epochs without a new best after which training stops (at least 1).
+    public var patience = 5
+    /// The weights of the best epoch are those that remain.
+    public var restoresBest = true
+
+    public init() {}
+}
+
 /// The training part of a ``Spec``.
 public struct TrainingSpec: Sendable, Equatable {
     /// Passes over the training split (at least 1).
@@ -101,9 +188,20 @@ public struct TrainingSpec: Sendable, Equatable {
     public var batch: Int = 32
     /// Into how many pieces a batch is cut for the workers; a part of the result, so the same on every machine (1 to 64).
     public var shards: Int = 8
-    /// Seed of initial weights, shuffling and dropout.
+    /// Seed of initial weights, shuffling, dropout and augmentation.
     public var seed: UInt64 = 1
     public var optimizer: OptimizerSpec = .adam(learningRate: 0.001)
+    public var loss: LossSpec = .softmaxCrossEntropy()
+    public var classWeights = ClassWeights.none
+    public var schedule: ScheduleSpec = .constant
+    /// Steps over which the learning rate grows from 0 to what the schedule says.
+    public var warmupSteps: Int = 0
+    /// Largest norm of the gradient of all parameters together; a longer one is shortened to it (Pascanu et al. 2013). Nil: any.
+    public var clipNorm: Float?
+    /// Decay of an exponential moving average of the weights, which is what is evaluated and kept (Polyak & Juditsky 1992);
+    /// 0: none.
+    public var averageDecay: Float = 0
+    public var earlyStopping: EarlyStopping?
     /// A `stepped` event every this many steps, carrying the mean over them; nil: so many that a run has about 2,000.
     public var logEvery: Int?
     /// A checkpoint every this many seconds at most, beside the one at each epoch's end (more than 0).

@@ -14,14 +14,31 @@ public struct Snapshot: Sendable, Equatable {
     public var epochLossSum = 0.0
     public var epochHits = 0
     public var epochExamples = 0
-    /// Best accuracy on the watched split so far; nil before the first evaluation.
-    public var bestAccuracy: Double?
-    /// The weights, in the network's order, and the optimizer's moments likewise (`second` empty for SGD).
+    /// Best of what decides on the watched split so far (see ``TrainingSpec/monitor``); nil before the first evaluation.
+    public var bestScore: Double?
+    /// Epochs since the best one.
+    public var epochsSinceBest = 0
+    public var plateau = Plateau()
+    /// The parameters as they are trained, in the network's order.
     public var weights: [ParameterValues] = []
+    /// Moving average of those that are trained; empty where none is kept.
+    public var average: [ParameterValues] = []
+    /// The optimizer's moments, likewise (`second` empty for SGD).
     public var first: [ParameterValues] = []
     public var second: [ParameterValues] = []
 
     public init() {}
+
+    /// The parameters that evaluate and predict: the averages where there are any.
+    public var modelWeights: [ParameterValues] {
+        let averages = Dictionary(average.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        return weights.map { averages[$0.name] ?? $0 }
+    }
+}
+
+extension TrainingSpec {
+    /// What decides which epoch is the best.
+    public var monitor: EarlyStopping.Monitor { earlyStopping?.monitor ?? (loss.isRegression ? .loss : .accuracy) }
 }
 
 /// Trains one network on one machine.
@@ -37,7 +54,10 @@ public final class Trainer {
     public let stepsPerEpoch: Int
     /// Steps done.
     public private(set) var step = 0
+    /// The optimizer's rate, before the schedule: the spec's, or what a person set.
     public var learningRate: Float
+    /// What reducing on a plateau has come to.
+    public private(set) var plateau = Plateau()
 
     private let parameters: Parameters
     private let data: ExampleStore
@@ -46,6 +66,8 @@ public final class Trainer {
     private let plan: TrainingPlan
     private let lastPlan: TrainingPlan?
     private let inference: InferencePlan
+    /// Parameters that inference runs on, where they are not those that are trained.
+    private let averaged: Parameters?
     private let input: UnsafeMutablePointer<StepInput>
     private let order: UnsafeMutablePointer<Int32>
     private var orderedEpoch = 0
@@ -69,8 +91,16 @@ public final class Trainer {
 
         let shardSize = (batch + spec.shards - 1) / spec.shards
         let reference = try ConvSet(network, examples: shardSize, training: true)
-        parameters = Parameters(network, convolutions: reference.handles)
+        parameters = Parameters(network, reference, keepsAverage: spec.averageDecay > 0)
         parameters.initialise(seed: spec.seed)
+        averaged = spec.averageDecay > 0 ? Parameters(network, reference) : nil
+        var classWeights: UnsafeMutablePointer<Float>?
+        if let weights = Self.classWeights(spec.classWeights, data, train) {
+            let copy = arena.floats(weights.count)
+            for index in weights.indices { copy[index] = weights[index] }
+            classWeights = copy
+        }
+        let loss = Loss(spec: spec.loss, outputs: network.classes, classWeights: classWeights)
         // The last batch of an epoch, and the last shard of a batch, may be smaller.
         let rest = train.count % batch
         var sets = [shardSize: reference]
@@ -89,21 +119,37 @@ public final class Trainer {
         order = arena.allocate(train.count)
         input.initialize(to: StepInput(seed: spec.seed, number: 1, indices: UnsafePointer(order), update: firstUpdate))
         plan = TrainingPlan(
-            parameters, data: self.data, examples: batch, shardSize: shardSize, step: input, convSets: planned)
+            parameters, data: self.data, loss: loss, clipNorm: spec.clipNorm, examples: batch, shardSize: shardSize,
+            step: input, convSets: planned)
         lastPlan =
             rest == 0
             ? nil
             : TrainingPlan(
-                parameters, data: self.data, examples: rest, shardSize: shardSize, step: input, convSets: planned)
+                parameters, data: self.data, loss: loss, clipNorm: spec.clipNorm, examples: rest,
+                shardSize: shardSize, step: input, convSets: planned)
         let tile = Predictor.tileSize
         let forward = try ConvSet(network, examples: tile, training: false, weightsOf: reference)
-        inference = InferencePlan(parameters, data: self.data, workers: workers, tileSize: tile) { _ in forward }
+        inference = InferencePlan(
+            averaged ?? parameters, data: self.data, loss: loss, workers: workers, tileSize: tile
+        ) { _ in forward }
         team = Team(
             workers: workers,
             scratchBytes: max(plan.scratchBytes, lastPlan?.scratchBytes ?? 0, inference.scratchBytes))
     }
 
     deinit { team.end() }
+
+    /// One number a class of `data`; nil: all alike.
+    private static func classWeights(_ spec: ClassWeights, _ data: PreparedExamples, _ train: [Int32]) -> [Float]? {
+        switch spec {
+        case .none: return nil
+        case .given(let weights): return weights
+        case .balanced:
+            var counts = [Int](repeating: 0, count: data.classes)
+            for index in train { counts[Int(data.labels[Int(index)])] += 1 }
+            return counts.map { $0 == 0 ? 0 : Float(train.count) / (Float(data.classes) * Float($0)) }
+        }
+    }
 
     /// Epoch of the next step; the first is 1.
     public var epoch: Int { step / stepsPerEpoch + 1 }
@@ -117,8 +163,35 @@ public final class Trainer {
         public var applied: Bool
     }
 
+    /// Learning rate of the step after `done` steps.
+    private func rate(after done: Int) -> Float {
+        let base = Double(spec.optimizer.learningRate)
+        let scheduled = spec.schedule.rate(
+            base: base, epochs: Double(done) / Double(stepsPerEpoch), totalEpochs: spec.epochs, step: done,
+            totalSteps: spec.epochs * stepsPerEpoch)
+        let warmup = spec.warmupSteps > 0 ? min(1, Double(done + 1) / Double(spec.warmupSteps)) : 1
+        // What a person set stands to the spec's rate as the schedule's rate is changed.
+        let steered = learningRate == spec.optimizer.learningRate ? 1 : Double(learningRate) / base
+        return Float(scheduled * warmup * steered * plateau.factor)
+    }
+
+    /// Learning rate of the last step, or of the first one to come.
+    public var currentRate: Float { rate(after: max(0, step - 1)) }
+
+    /// Tells the schedule what an epoch's watched loss was.
+    public func note(watchedLoss: Double) {
+        plateau.note(watchedLoss, spec.schedule, base: Double(learningRate))
+    }
+
     /// Does the next step.
     public func advance() -> StepResult {
+        advance(rate: rate(after: step))
+    }
+
+    /// Steps between two whose parts are timed.
+    private static let timedEvery = 8
+
+    private func advance(rate: Float) -> StepResult {
         let position = step % stepsPerEpoch
         if orderedEpoch != epoch {
             var shuffled = train
@@ -133,14 +206,48 @@ public final class Trainer {
         let current = (position + 1) * batch <= train.count ? plan : lastPlan ?? plan
         input.pointee.number = UInt32(truncatingIfNeeded: step)
         input.pointee.indices = UnsafePointer(order + position * batch)
-        input.pointee.update = Update(spec.optimizer, learningRate: learningRate, step: step)
-        let outcome = current.run(on: team)
+        input.pointee.update = Update(
+            spec.optimizer, learningRate: rate, step: step, averageDecay: spec.averageDecay)
+        let outcome = current.run(on: team, takesTime: step % Self.timedEvery == 0)
         return StepResult(
             examples: current.examples, lossSum: outcome.lossSum, hits: outcome.hits, applied: outcome.applied)
     }
 
-    /// Runs the network forward over the examples `indices`, dropout off.
-    public func infer(_ indices: [Int32]) -> Inference { inference.run(indices, on: team) }
+    /// A learning rate, and the loss of the step that was made with it.
+    public struct RateTrial: Sendable, Equatable {
+        public var rate: Double
+        public var loss: Double
+    }
+
+    /// Tries learning rates from `least` to `most`, each step a larger one (Smith 2017), and puts everything back as it was:
+    /// weights, moments, averages, running statistics, position. Ends early when the loss has grown to four times its least.
+    public func tryRates(from least: Double = 1e-6, to most: Double = 1, steps: Int = 100) -> [RateTrial] {
+        let (before, plateauBefore) = (step, plateau)
+        let saved = parameters.copy()
+        var trials: [RateTrial] = []
+        var lowest = Double.infinity
+        for index in 0..<steps {
+            let rate = least * pow(most / least, Double(index) / Double(max(1, steps - 1)))
+            let result = advance(rate: Float(rate))
+            let loss = result.lossSum / Double(result.examples)
+            trials.append(RateTrial(rate: rate, loss: loss))
+            lowest = min(lowest, loss)
+            if !result.applied || loss > 4 * lowest { break }
+        }
+        parameters.restore(saved)
+        (step, plateau) = (before, plateauBefore)
+        orderedEpoch = 0
+        return trials
+    }
+
+    /// Runs the network forward over the examples `indices`, dropout off, with the averaged weights where there are any.
+    public func infer(_ indices: [Int32]) -> Inference {
+        if let averaged, let average = parameters.average {
+            averaged.values.update(from: parameters.values, count: parameters.count)
+            averaged.values.update(from: average, count: parameters.trainedCount)
+        }
+        return inference.run(indices, on: team)
+    }
 
     /// Confusion matrix and ROC curves of what ``infer(_:)`` gave, a class a tile; nil with too many classes.
     public func detail(of inference: Inference) -> EvaluationDetail? {
@@ -152,18 +259,27 @@ public final class Trainer {
     /// Nanoseconds that each worker computed since the last call.
     public func takeBusy() -> [UInt64] { team.takeBusy() }
 
-    /// The weights in plain layout, in the network's order.
-    public var weights: [ParameterValues] { parameters.plain(parameters.values) }
+    /// Nanoseconds of all workers in each part of the timed steps since the last call (one step in eight is timed).
+    public func takeTimes() -> [UInt64] { team.takeTimes() }
+
+    /// The parameters that evaluate and predict, in plain layout and the network's order.
+    public var weights: [ParameterValues] {
+        var snapshot = Snapshot()
+        snapshot.weights = parameters.plain(parameters.values)
+        if let average = parameters.average { snapshot.average = parameters.plain(average, trained: true) }
+        return snapshot.modelWeights
+    }
 
     /// Weights, moments and position.
-    /// - Parameter weights: the weights as they are, where the caller has them already.
-    public func snapshot(weights: [ParameterValues]? = nil) -> Snapshot {
+    public func snapshot() -> Snapshot {
         var snapshot = Snapshot()
         snapshot.step = step
         snapshot.learningRate = learningRate
-        snapshot.weights = weights ?? self.weights
-        snapshot.first = parameters.plain(parameters.first)
-        if case .adam = spec.optimizer { snapshot.second = parameters.plain(parameters.second) }
+        snapshot.plateau = plateau
+        snapshot.weights = parameters.plain(parameters.values)
+        if let average = parameters.average { snapshot.average = parameters.plain(average, trained: true) }
+        snapshot.first = parameters.plain(parameters.first, trained: true)
+        if spec.optimizer.usesSecondMoment { snapshot.second = parameters.plain(parameters.second, trained: true) }
         return snapshot
     }
 
@@ -171,12 +287,24 @@ public final class Trainer {
     public func restore(_ snapshot: Snapshot) {
         step = snapshot.step
         learningRate = snapshot.learningRate
+        plateau = snapshot.plateau
         for (values, array) in [
             (snapshot.weights, parameters.values), (snapshot.first, parameters.first),
             (snapshot.second, parameters.second),
         ] {
             for value in values { parameters.store(value.values, of: value.name, in: array) }
         }
+        guard let average = parameters.average else { return }
+        for value in snapshot.average { parameters.store(value.values, of: value.name, in: average) }
+    }
+
+    /// Takes parameters of another run: moments and averages begin anew. What the network does not have is left out.
+    public func load(_ weights: [ParameterValues]) {
+        let shapes = Dictionary(uniqueKeysWithValues: network.parameters.map { ($0.name, $0.shape) })
+        for value in weights where shapes[value.name] == value.shape {
+            parameters.store(value.values, of: value.name, in: parameters.values)
+        }
+        parameters.average?.update(from: parameters.values, count: parameters.trainedCount)
     }
 }
 
@@ -190,13 +318,17 @@ public final class Predictor {
 
     /// A network with `weights` over `data`.
     /// - Throws: ``ConvolutionError``.
-    public init(_ network: Network, weights: [ParameterValues], data: PreparedExamples, workers: Int) throws {
+    public init(
+        _ network: Network, weights: [ParameterValues], loss: LossSpec = .softmaxCrossEntropy(), data: PreparedExamples,
+        workers: Int
+    ) throws {
         wb_thread_prepare()
         let forward = try ConvSet(network, examples: Self.tileSize, training: false)
-        let parameters = Parameters(network, convolutions: forward.handles)
+        let parameters = Parameters(network, forward)
         for value in weights { parameters.store(value.values, of: value.name, in: parameters.values) }
         inference = InferencePlan(
-            parameters, data: ExampleStore(data), workers: workers, tileSize: Self.tileSize
+            parameters, data: ExampleStore(data), loss: Loss(spec: loss, outputs: network.classes, classWeights: nil),
+            workers: workers, tileSize: Self.tileSize
         ) { _ in forward }
         team = Team(workers: workers, scratchBytes: inference.scratchBytes)
         count = data.count

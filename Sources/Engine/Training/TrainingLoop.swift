@@ -35,7 +35,10 @@ public struct TrainingLoop {
     // Since the last `stepped` event, and of the epoch at work.
     private var interval = (steps: 0, examples: 0, loss: 0.0, hits: 0)
     private var epochSums: (loss: Double, hits: Int, examples: Int)
-    private var bestAccuracy: Double?
+    private var bestScore: Double?
+    private var epochsSinceBest = 0
+    /// Parameters of the best epoch, for early stopping; nil: those of no epoch yet.
+    private var bestWeights: [ParameterValues]?
     // Since the last `progressed` event; the time of evaluations is left out.
     private var progressAt: UInt64
     private var progressExamples = 0
@@ -59,14 +62,20 @@ public struct TrainingLoop {
     private static let refusalsBeforeDivergence = 5
 
     /// A loop around `trainer`, which stands at `snapshot` if the run goes on from one.
-    public init(_ trainer: Trainer, splits: Splits, from snapshot: Snapshot? = nil, world: TrainingWorld) {
+    /// - Parameter bestWeights: of the best epoch before `snapshot`.
+    public init(
+        _ trainer: Trainer, splits: Splits, from snapshot: Snapshot? = nil, bestWeights: [ParameterValues]? = nil,
+        world: TrainingWorld
+    ) {
         self.trainer = trainer
         self.splits = splits
         self.world = world
         epochs = trainer.spec.epochs
         logEvery = trainer.spec.logEvery ?? max(1, epochs * trainer.stepsPerEpoch / 2000)
         epochSums = (snapshot?.epochLossSum ?? 0, snapshot?.epochHits ?? 0, snapshot?.epochExamples ?? 0)
-        bestAccuracy = snapshot?.bestAccuracy
+        bestScore = snapshot?.bestScore
+        epochsSinceBest = snapshot?.epochsSinceBest ?? 0
+        self.bestWeights = bestWeights
         let now = wb_clock_ns()
         origin = now &- UInt64((snapshot?.seconds ?? 0) * 1e9)
         progressAt = now
@@ -96,7 +105,7 @@ public struct TrainingLoop {
             if interval.steps == logEvery || epochEnds { log(epoch: epoch) }
             let now = wb_clock_ns()
             if progressBefore.elapsed + now - progressAt >= Self.progressEvery { progress(epoch: epoch, now: now) }
-            if epochEnds { endEpoch(epoch) }
+            if epochEnds, endEpoch(epoch) { break }
             let sinceCheckpoint = Double(wb_clock_ns() - checkpointAt) * 1e-9
             if interval.steps == 0, sinceCheckpoint >= trainer.spec.checkpointSeconds {
                 checkpoint(best: false)
@@ -127,13 +136,8 @@ public struct TrainingLoop {
     /// Warns of a refused step; true when there were too many in a row.
     private mutating func refuse() -> Bool {
         refusedInARow += 1
-        world.emit(
-            .warned(
-                RunEvent.Warned(
-                    step: trainer.step,
-                    message:
-                        "Step \(trainer.step) was refused: its loss or a gradient was not finite. The weights stand as before it."
-                )))
+        warn(
+            "Step \(trainer.step) was refused: its loss or a gradient was not finite. The weights stand as before it.")
         return refusedInARow >= Self.refusalsBeforeDivergence
     }
 
@@ -144,7 +148,7 @@ public struct TrainingLoop {
                     step: trainer.step, epoch: epoch, seconds: seconds, count: interval.steps,
                     loss: interval.loss / Double(interval.examples),
                     accuracy: Double(interval.hits) / Double(interval.examples),
-                    learningRate: Double(trainer.learningRate))))
+                    learningRate: Double(trainer.currentRate))))
         interval = (0, 0, 0, 0)
     }
 
@@ -175,24 +179,44 @@ public struct TrainingLoop {
         progressExamples = 0
     }
 
-    private mutating func endEpoch(_ epoch: Int) {
+    /// Evaluates and keeps; true when training has gone on long enough without a new best.
+    private mutating func endEpoch(_ epoch: Int) -> Bool {
         metrics["train/loss"] = epochSums.loss / Double(max(1, epochSums.examples))
         metrics["train/accuracy"] = Double(epochSums.hits) / Double(max(1, epochSums.examples))
         epochSums = (0, 0, 0)
         takeProgress(until: wb_clock_ns())
         let weights = trainer.weights
-        let accuracy = evaluate(splits.watched, epoch: epoch, weights: weights)
-        let best = accuracy > bestAccuracy ?? -1
-        if best { bestAccuracy = accuracy }
-        checkpoint(best: best, weights: weights)
+        let found = evaluate(splits.watched, epoch: epoch, weights: weights)
+        trainer.note(watchedLoss: found.meanLoss)
+        // Larger is better.
+        let score = trainer.spec.monitor == .loss ? -found.meanLoss : found.accuracy
+        let best = score > bestScore ?? -.infinity
+        epochsSinceBest = best ? 0 : epochsSinceBest + 1
+        if best {
+            bestScore = score
+            if trainer.spec.earlyStopping?.restoresBest == true { bestWeights = weights }
+        }
+        checkpoint(best: best)
+        let stops = trainer.spec.earlyStopping.map { epochsSinceBest >= $0.patience && epoch < epochs } ?? false
+        if stops { warn("Training stopped early after epoch \(epoch): no new best in \(epochsSinceBest) epochs.") }
+        if stops || epoch == epochs, let bestWeights, epochsSinceBest > 0 {
+            trainer.load(bestWeights)
+            warn("The weights of epoch \(epoch - epochsSinceBest), the best one, were put back.")
+            checkpoint(best: false)
+        }
         // The time of an evaluation is not a pause in training.
         progressAt = wb_clock_ns()
         _ = trainer.takeBusy()
+        return stops
+    }
+
+    private func warn(_ message: String) {
+        world.emit(.warned(RunEvent.Warned(step: trainer.step, message: message)))
     }
 
     /// - Parameter weights: those that are at work, to be described in the event; nil: not.
     @discardableResult
-    private mutating func evaluate(_ split: Split, epoch: Int, weights: [ParameterValues]? = nil) -> Double {
+    private mutating func evaluate(_ split: Split, epoch: Int, weights: [ParameterValues]? = nil) -> Inference {
         let inference = trainer.infer(splits[split])
         if split == .test { testInference = inference }
         metrics["\(split.rawValue)/loss"] = inference.meanLoss
@@ -204,16 +228,17 @@ public struct TrainingLoop {
                     accuracy: inference.accuracy,
                     detail: trainer.detail(of: inference),
                     weights: weights.map(WeightHistogram.all) ?? [])))
-        return inference.accuracy
+        return inference
     }
 
-    private mutating func checkpoint(best: Bool, weights: [ParameterValues]? = nil) {
-        var snapshot = trainer.snapshot(weights: weights)
+    private mutating func checkpoint(best: Bool) {
+        var snapshot = trainer.snapshot()
         snapshot.seconds = seconds
         snapshot.epochLossSum = epochSums.loss
         snapshot.epochHits = epochSums.hits
         snapshot.epochExamples = epochSums.examples
-        snapshot.bestAccuracy = bestAccuracy
+        snapshot.bestScore = bestScore
+        snapshot.epochsSinceBest = epochsSinceBest
         world.checkpoint(
             snapshot, RunEvent.Checkpointed(step: trainer.step, seconds: snapshot.seconds, best: best))
         checkpointAt = wb_clock_ns()
@@ -271,7 +296,7 @@ public struct TrainingLoop {
             }
             let weights = trainer.weights
             evaluate(splits.watched, epoch: epoch, weights: weights)
-            checkpoint(best: false, weights: weights)
+            checkpoint(best: false)
         }
         if splits.watched != .test { evaluate(.test, epoch: epoch) }
         return RunEvent.Finished(

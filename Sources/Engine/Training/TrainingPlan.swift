@@ -8,6 +8,8 @@ final class ExampleStore: @unchecked Sendable {
     let shape: TensorShape
     let count: Int
     let labels: UnsafeMutablePointer<Int32>
+    /// (examples, outputs), where targets are numbers.
+    let targets: UnsafeMutablePointer<Float>?
     private let bytes: UnsafeMutablePointer<UInt8>?
     private let floats: UnsafeMutablePointer<Float>?
     private let scale: UnsafeMutablePointer<Float>
@@ -24,6 +26,13 @@ final class ExampleStore: @unchecked Sendable {
             if let from = $0.baseAddress { labels.update(from: from, count: $0.count) }
         }
         self.labels = labels
+        if let given = examples.targets {
+            let copy = arena.floats(given.count)
+            given.withUnsafeBufferPointer { if let from = $0.baseAddress { copy.update(from: from, count: $0.count) } }
+            targets = copy
+        } else {
+            targets = nil
+        }
         scale = arena.floats(examples.scale.count)
         shift = arena.floats(examples.shift.count)
         for channel in examples.scale.indices {
@@ -86,13 +95,14 @@ final class TrainingPlan {
 
     /// Plans steps on batches of `examples`, cut into shards of `shardSize`.
     init(
-        _ parameters: Parameters, data: ExampleStore, examples: Int, shardSize: Int,
+        _ parameters: Parameters, data: ExampleStore, loss: Loss, clipNorm: Float?, examples: Int, shardSize: Int,
         step: UnsafeMutablePointer<StepInput>, convSets: @escaping (Int) -> ConvSet
     ) {
         let shards = stride(from: 0, to: examples, by: shardSize).enumerated().map { index, first in
             Shard(index: index, first: first, count: min(shardSize, examples - first))
         }
-        let plan = PlanBuilder(parameters, shards: shards, training: true, step: step, convSets: convSets)
+        let plan = PlanBuilder(
+            parameters, shards: shards, training: true, clips: clipNorm != nil, step: step, convSets: convSets)
         let arena = plan.arena
         let input = plan.activation(stride: data.input.stride, image: data.input.image)
         let labels = arena.allocate(examples, of: Int32.self)
@@ -100,25 +110,44 @@ final class TrainingPlan {
         let hits = arena.allocate(examples, of: Int32.self)
         let finite = plan.shardIsFinite
 
+        let outputs = loss.outputs
+        let targets = data.targets.map { _ in arena.floats(examples * outputs) }
+        let weights = loss.classWeights.map { _ in arena.floats(examples) }
+
+        plan.part = .data
         plan.perShard { shard in
             let x = input.values(shard)
             return { _ in
                 let indices = step.pointee.indices + shard.first
                 data.gather(indices, count: shard.count, into: x, stride: input.stride)
                 for i in 0..<shard.count { labels[shard.first + i] = data.labels[Int(indices[i])] }
+                if let targets, let from = data.targets {
+                    for i in 0..<shard.count {
+                        (targets + (shard.first + i) * outputs).update(
+                            from: from + Int(indices[i]) * outputs, count: outputs)
+                    }
+                }
             }
         }
+        plan.part = .forward
         let (layers, logits) = plan.layers(from: input)
         for layer in layers { layer.forward(plan) }
-        let classes = Int32(parameters.network.classes)
+        plan.part = .backward
         plan.perShard { shard in
-            let (z, dz, n) = (logits.values(shard), logits.gradient(shard), Int32(shard.count))
-            let (first, width, scale) = (shard.first, Int32(logits.stride), 1 / Float(examples))
+            let rows = Loss.Rows(
+                count: shard.count, logits: logits.values(shard), stride: logits.stride, labels: labels + shard.first,
+                targets: targets.map { UnsafePointer($0 + shard.first * outputs) }, losses: losses + shard.first,
+                hits: hits + shard.first, gradient: logits.gradient(shard), predictions: nil,
+                weights: weights.map { UnsafePointer($0 + shard.first) })
+            let scale = 1 / Float(examples)
             return { _ in
-                wb_softmax_cross_entropy_f32(
-                    n, classes, width, z, labels + first, scale, losses + first, hits + first, dz, nil)
+                if let weights {
+                    loss.weigh(
+                        shard, of: examples, indices: step.pointee.indices, labels: data.labels, into: weights)
+                }
+                loss.compute(rows, scale: scale)
                 var allFinite = true
-                for i in first..<(first + shard.count) where !losses[i].isFinite { allFinite = false }
+                for i in 0..<shard.count where !rows.losses[i].isFinite { allFinite = false }
                 finite[shard.index] = allFinite ? 1 : 0
             }
         }
@@ -129,16 +158,34 @@ final class TrainingPlan {
         let starts = Array(stride(from: 0, to: parameters.shardedCount, by: piece))
         let sum = arena.floats(parameters.shardedCount)
         let sumIsFinite = arena.allocate(starts.count, of: Int32.self)
+        let sumSquares = arena.allocate(starts.count, of: Double.self)
         let gradients = plan.shardGradients
         let width = parameters.shardedCount
+        plan.part = .sum
         plan.phase(
             starts.enumerated().map { index, start in
                 let count = min(piece, width - start)
                 return { _ in
-                    sumIsFinite[index] = wb_tree_sum_f32(
-                        count, Int32(shards.count), width, gradients + start, sum + start)
+                    sumIsFinite[index] =
+                        clipNorm == nil
+                        ? wb_tree_sum_f32(count, Int32(shards.count), width, gradients + start, sum + start)
+                        : wb_tree_sum_squares_f32(
+                            count, Int32(shards.count), width, gradients + start, sum + start, sumSquares + index)
                 }
             })
+        if let clipNorm {
+            let wide = plan.squares
+            plan.phase([
+                { _ in
+                    var squares = 0.0
+                    for index in starts.indices { squares += sumSquares[index] }
+                    for part in wide { squares += part.pointee }
+                    let norm = squares.squareRoot()
+                    step.pointee.update.gradientScale = norm.isFinite ? Float(min(1, Double(clipNorm) / (norm + 1e-6))) : 1
+                }
+            ])
+        }
+        plan.part = .update
         plan.update(
             starts.map { start in
                 let count = min(piece, width - start)
@@ -162,9 +209,9 @@ final class TrainingPlan {
     }
 
     /// Runs one step with what `step` holds.
-    func run(on team: Team) -> StepOutcome {
+    func run(on team: Team, takesTime: Bool = false) -> StepOutcome {
         precondition(team.scratchBytes >= scratchBytes, "the team has too little scratch for this plan")
-        team.run(phases)
+        team.run(phases, takesTime: takesTime)
         var outcome = StepOutcome(lossSum: 0, hits: 0, applied: isFinite.allSatisfy { $0.pointee != 0 })
         for i in 0..<examples {
             outcome.lossSum += losses[i]

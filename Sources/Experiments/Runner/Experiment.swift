@@ -20,7 +20,9 @@ public struct Experiment: Sendable {
         dataset = try DatasetLoader.load(spec.data)
         splits = try Splits(dataset, spec.data)
         preprocessing = Preprocessing(fitting: dataset, train: splits.train, spec: spec.data)
-        network = try Network(spec.network, input: preprocessing.shape, classes: dataset.classes.count)
+        network = try Network(
+            spec.network, input: preprocessing.shape,
+            classes: spec.training.loss.outputs(classes: dataset.classes.count))
     }
 
     /// All examples, preprocessed.

@@ -38,10 +38,12 @@ public struct TrainedModel: Sendable {
         spec = try SpecFile.parse(yaml: reader.info.specYAML, file: path).spec
         preprocessing = try JSONDecoder().decode(
             Preprocessing.self, from: Data(reader.info.preprocessingJSON.utf8))
-        network = try Network(spec.network, input: preprocessing.shape, classes: preprocessing.classes.count)
+        network = try Network(
+            spec.network, input: preprocessing.shape,
+            classes: spec.training.loss.outputs(classes: preprocessing.classes.count))
         let snapshot = try Snapshot(
-            try reader.checkpointBytes(step: row.step), parameters: network.parameters, needsSecond: false)
-        weights = snapshot.weights
+            try reader.checkpointBytes(step: row.step), parameters: network.parameters, training: nil)
+        weights = snapshot.modelWeights
         step = snapshot.step
         self.path = path
     }
@@ -49,7 +51,7 @@ public struct TrainedModel: Sendable {
     /// Runs the model over raw examples; `labels` count for losses and hits only.
     public func infer(_ features: FeatureStorage, labels: [Int32], workers: Int) throws -> Inference {
         try Predictor(
-            network, weights: weights, data: PreparedExamples(features, labels: labels, by: preprocessing),
+            network, weights: weights, loss: spec.training.loss, data: PreparedExamples(features, labels: labels, by: preprocessing),
             workers: workers
         ).infer()
     }
@@ -71,7 +73,8 @@ public struct TrainedModel: Sendable {
         try check(dataset)
         let test = try Splits(dataset, spec.data).test
         let prepared = PreparedExamples(dataset.features, labels: dataset.labels, by: preprocessing)
-        let inference = try Predictor(network, weights: weights, data: prepared, workers: workers).infer(test)
+        let inference = try Predictor(
+            network, weights: weights, loss: spec.training.loss, data: prepared, workers: workers).infer(test)
         let labels = test.map { dataset.labels[Int($0)] }
         return Evaluation(
             confusion: ConfusionMatrix(

@@ -41,6 +41,7 @@ public final class TrainingRun {
     private let trainer: Trainer
     private let writer: SessionWriter
     private let snapshot: Snapshot?
+    private let bestWeights: [ParameterValues]?
     /// The session already tells how the run began.
     private let hasBegun: Bool
 
@@ -65,6 +66,7 @@ public final class TrainingRun {
                 host: ProcessInfo.processInfo.hostName, processor: HostFacts.processor, kernels: Machine.kernels,
                 programVersion: programVersion, command: command, gitCommit: nil))
         snapshot = nil
+        bestWeights = nil
         hasBegun = false
     }
 
@@ -79,6 +81,7 @@ public final class TrainingRun {
         hasBegun = state.head != nil
         if state.phase == .finished(.completed) { throw ResumeError.completed(path: path) }
         let bytes = try reader.latestCheckpoint().map { try reader.checkpointBytes(step: $0.step) }
+        let best = try reader.bestCheckpoint().map { try reader.checkpointBytes(step: $0.step) }
         reader.close()
 
         var (spec, yaml) = try SpecFile.parse(yaml: info.specYAML, file: path)
@@ -94,9 +97,9 @@ public final class TrainingRun {
         trainer = try Trainer(
             experiment.network, spec: spec.training, data: experiment.prepared, train: experiment.splits.train,
             workers: workers)
-        let needsSecond = spec.training.optimizer.name == "adam"
         let parameters = experiment.network.parameters
-        snapshot = try bytes.map { try Snapshot($0, parameters: parameters, needsSecond: needsSecond) }
+        snapshot = try bytes.map { try Snapshot($0, parameters: parameters, training: spec.training) }
+        bestWeights = try best.map { try Snapshot($0, parameters: parameters, training: nil).modelWeights }
         if let snapshot { trainer.restore(snapshot) }
         writer = try SessionWriter.open(path: path)
     }
@@ -139,7 +142,7 @@ public final class TrainingRun {
             }
         }
         var loop = TrainingLoop(
-            trainer, splits: experiment.splits, from: snapshot,
+            trainer, splits: experiment.splits, from: snapshot, bestWeights: bestWeights,
             world: TrainingWorld(
                 emit: { recorder.record($0) }, checkpoint: { recorder.record($0, $1) },
                 commands: { commands.take(wait: $0) }))
