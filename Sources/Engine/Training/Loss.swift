@@ -49,7 +49,8 @@ struct Loss {
 
     private func regression(_ rows: Rows, delta: Float, scale: Float) {
         wb_regression_loss_f32(
-            Int32(rows.count), Int32(outputs), Int32(rows.stride), rows.logits, rows.targets, delta, rows.weights, scale,
+            Int32(rows.count), Int32(outputs), Int32(rows.stride), rows.logits, rows.targets, delta, rows.weights,
+            scale,
             rows.losses, rows.gradient, rows.predictions)
         for i in 0..<rows.count { rows.hits?[i] = 0 }
     }

@@ -181,7 +181,8 @@ final class TrainingPlan {
                     for index in starts.indices { squares += sumSquares[index] }
                     for part in wide { squares += part.pointee }
                     let norm = squares.squareRoot()
-                    step.pointee.update.gradientScale = norm.isFinite ? Float(min(1, Double(clipNorm) / (norm + 1e-6))) : 1
+                    step.pointee.update.gradientScale =
+                        norm.isFinite ? Float(min(1, Double(clipNorm) / (norm + 1e-6))) : 1
                 }
             ])
         }
