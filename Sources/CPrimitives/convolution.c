@@ -53,6 +53,7 @@ struct wb_conv {
     dnnl_memory_desc_t fwd_weights, bwd_weights, diff_weights;
     dnnl_primitive_t forward, backward_data, backward_weights;
     dnnl_memory_desc_t fwd_scratch, bwd_d_scratch, bwd_w_scratch;
+    char implementations[128];
 };
 
 struct wb_call {
@@ -97,6 +98,14 @@ static dnnl_primitive_attr_t attributes(int relu) {
         dnnl_post_ops_destroy(ops);
     }
     return attr;
+}
+
+// Notes which of its implementations oneDNN chose.
+static void note(wb_conv *c, dnnl_primitive_desc_t pd) {
+    const char *name = NULL;
+    dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)&name);
+    size_t used = strlen(c->implementations);
+    snprintf(c->implementations + used, sizeof c->implementations - used, "%s%s", used ? ", " : "", name ? name : "?");
 }
 
 static dnnl_memory_desc_t queried(dnnl_primitive_desc_t pd, dnnl_query_t what) {
@@ -162,6 +171,7 @@ wb_conv *wb_conv_create(const wb_conv_shape *s, int src_block, int relu, int tra
     c->fwd_weights = queried(fwd, dnnl_query_weights_md);
     c->stored = weights_of ? weights_of->stored : c->fwd_weights;
     c->fwd_scratch = queried(fwd, dnnl_query_scratchpad_md);
+    note(c, fwd);
     if (dnnl_primitive_create(&c->forward, fwd) != dnnl_success) {
         dnnl_primitive_desc_destroy(fwd);
         FAIL("oneDNN could not make the forward convolution");
@@ -182,6 +192,7 @@ wb_conv *wb_conv_create(const wb_conv_shape *s, int src_block, int relu, int tra
         if (pd) {
             c->diff_weights = queried(pd, dnnl_query_diff_weights_md);
             c->bwd_w_scratch = queried(pd, dnnl_query_scratchpad_md);
+            note(c, pd);
             if (dnnl_primitive_create(&c->backward_weights, pd) != dnnl_success) broken = "weights";
             dnnl_primitive_desc_destroy(pd);
         } else broken = "weights";
@@ -194,6 +205,7 @@ wb_conv *wb_conv_create(const wb_conv_shape *s, int src_block, int relu, int tra
             dnnl_primitive_desc_create(&pd, &d, attr, engine, fwd) == dnnl_success) {
             c->bwd_weights = queried(pd, dnnl_query_weights_md);
             c->bwd_d_scratch = queried(pd, dnnl_query_scratchpad_md);
+            note(c, pd);
             if (dnnl_primitive_create(&c->backward_data, pd) != dnnl_success) broken = "input";
             dnnl_primitive_desc_destroy(pd);
         } else broken = "input";
@@ -212,6 +224,7 @@ void wb_conv_destroy(wb_conv *c) {
     free(c);
 }
 
+const char *wb_conv_implementations(const wb_conv *c) { return c->implementations; }
 int wb_conv_out_h(const wb_conv *c) { return c->oh; }
 int wb_conv_out_w(const wb_conv *c) { return c->ow; }
 int wb_conv_dst_block(const wb_conv *c) { return c->dst_block; }

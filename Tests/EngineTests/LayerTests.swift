@@ -163,6 +163,28 @@ struct LayerTests {
         print("random convolutions: \(count), strided 1x1 among them \(strided)")
     }
 
+    /// oneDNN has a reference implementation for what its fast ones do not take, two hundred times slower: none of what people
+    /// build falls to it.
+    @Test func noConvolutionIsAReferenceOne() throws {
+        var slow: [String] = []
+        for channels in [1, 3, 8, 12, 16, 24, 32, 48, 64] {
+            for (filters, groups) in [(8, 1), (12, 1), (16, 1), (32, 1), (64, 4)] where channels % groups == 0 {
+                for (kernel, stride, dilation) in [(3, 1, 1), (3, 2, 1), (1, 1, 1), (1, 2, 1), (5, 1, 1), (3, 1, 2)] {
+                    var spec = ConvolutionSpec(filters: filters, kernel: kernel)
+                    (spec.stride, spec.dilation, spec.groups, spec.padding) = (stride, dilation, groups, .same)
+                    let network = try Network(
+                        part: [.conv(filters: channels, kernel: 3, padding: .same), .conv(spec)],
+                        input: .image(channels: 3, height: 16, width: 16), classes: 1)
+                    for handle in try ConvSet(network, examples: 4, training: true).handles.values
+                    where handle.implementations.contains("ref") {
+                        slow.append("\(channels) to \(spec): \(handle.implementations)")
+                    }
+                }
+            }
+        }
+        #expect(slow.isEmpty)
+    }
+
     /// 80 random average pools, guard bytes round every buffer, on blocked and plain layouts.
     @Test func averagePoolsMatchPlainLoops() throws {
         var random = CounterRandom(seed: 9, purpose: .benchmark)

@@ -55,6 +55,8 @@ typedef struct wb_call wb_call;
 wb_conv *wb_conv_create(const wb_conv_shape *shape, int src_block, int relu, int training, const wb_conv *weights_of,
                         char *error, size_t error_size);
 void wb_conv_destroy(wb_conv *);
+/// Which of its implementations oneDNN chose for forward, backward to the weights and to the input: "jit:avx512_core, …".
+const char *wb_conv_implementations(const wb_conv *);
 int wb_conv_out_h(const wb_conv *);
 int wb_conv_out_w(const wb_conv *);
 /// Block of the output's layout.
