@@ -106,10 +106,10 @@ struct LayerTests {
     }
 
     /// 340 random convolutions forward and backward, guard bytes round every buffer: strides, paddings, dilations, groups and
-    /// depthwise ones; every fourth a strided 1x1 with 1 to 15 channels.
+    /// depthwise ones; every fourth a strided 1x1 with 1 to 15 channels, every seventeenth large enough for Winograd.
     @Test func convolutionsMatchPlainLoops() throws {
         var random = CounterRandom(seed: 7, purpose: .benchmark)
-        var (count, strided) = (0, 0)
+        var (count, strided, winograd) = (0, 0, 0)
         while count < 340 {
             let isStrided = count % 4 == 0
             let groups = count % 3 == 1 ? 1 + Int(random.below(4)) : 1
@@ -126,11 +126,19 @@ struct LayerTests {
             spec.padding = [.valid, .same, .explicit(1), .explicit(2)][Int(random.below(4))]
             spec.hasBias = random.below(4) > 0
             spec.activation = count % 3 == 0 ? .relu : .linear
-            let (h, w) = (1 + Int(random.below(12)), 1 + Int(random.below(12)))
-            let n = 1 + Int(random.below(4))
+            var (h, w) = (1 + Int(random.below(12)), 1 + Int(random.below(12)))
+            var n = 1 + Int(random.below(4))
+            let isWinograd = count % 17 == 16
+            if isWinograd {
+                (channels, spec.filters) = (16 * (2 + Int(random.below(2))), 16 * (2 + Int(random.below(3))))
+                (spec.kernel, spec.stride, spec.dilation, spec.groups) = (3, 1, 1, 1)
+                spec.padding = random.below(2) == 0 ? .same : .valid
+                (n, h, w) = (4, 14 + Int(random.below(6)), 14 + Int(random.below(6)))
+            }
             guard let plain = Reference.Convolution(spec, n: n, channels: channels, h: h, w: w) else { continue }
             count += 1
             if isStrided { strided += 1 }
+            if isWinograd { winograd += 1 }
             let x = numbers(n * channels * h * w, &random)
             let weight = numbers(plain.weights, &random)
             let bias = spec.hasBias ? numbers(spec.filters, &random) : []
@@ -139,7 +147,8 @@ struct LayerTests {
             if spec.hasBias { parameters["0.conv.bias"] = bias }
             let result = try LayerHarness.run(
                 [.conv(spec)], input: .image(channels: channels, height: h, width: w), examples: n, x: x,
-                parameters: parameters, outputGradient: dy, shardSize: 1 + Int(random.below(UInt32(n))))
+                parameters: parameters, outputGradient: dy,
+                shardSize: isWinograd ? n : 1 + Int(random.below(UInt32(n))))
 
             // The loss sum(dy * y) is linear in x, weights and bias where no ReLU is: its gradients are plain loops too.
             var y = (0..<plain.outputs).map { spec.hasBias ? Double(bias[plain.filter($0)]) : 0 }
@@ -160,7 +169,7 @@ struct LayerTests {
             expectNear(result.parameterGradients["0.conv.weight"] ?? [], dw, "\(place) to the weights")
             if spec.hasBias { expectNear(result.parameterGradients["0.conv.bias"] ?? [], db, "\(place) to the bias") }
         }
-        print("random convolutions: \(count), strided 1x1 among them \(strided)")
+        print("random convolutions: \(count), strided 1x1 among them \(strided), by Winograd \(winograd)")
     }
 
     /// oneDNN has a reference implementation for what its fast ones do not take, two hundred times slower: none of what people
