@@ -139,8 +139,9 @@ void wb_transpose_f32(int rows, int columns, const float *x, int ldx, float *yt,
         for (int i = 0; i < rows; i++) yt[(size_t)j * ldt + i] = x[(size_t)i * ldx + j];
 }
 
-void wb_softmax_cross_entropy_f32(int n, int classes, int ld, const float *logits, const int32_t *labels, float scale,
-                                  double *losses, int32_t *hits, float *dlogits, float *probabilities) {
+void wb_softmax_cross_entropy_f32(int n, int classes, int ld, const float *logits, const int32_t *labels,
+                                  const int32_t *second, const float *mix, float scale, double *losses,
+                                  int32_t *hits, float *dlogits, float *probabilities) {
     for (int i = 0; i < n; i++) {
         const float *z = logits + (size_t)i * ld;
         int best = 0, finite = 1;
@@ -152,11 +153,16 @@ void wb_softmax_cross_entropy_f32(int n, int classes, int ld, const float *logit
         double sum = 0;
         for (int j = 0; j < classes; j++) sum += finite ? exp((double)z[j] - (double)z[best]) : NAN;
         losses[i] = labels ? log(sum) + (double)z[best] - (double)z[labels[i]] : 0;
+        // Of two labels the first counts `mix` and the second the rest.
+        float rest = second ? 1 - mix[i] : 0;
+        if (second) losses[i] += (double)rest * ((double)z[labels[i]] - (double)z[second[i]]);
         if (hits) hits[i] = labels && finite && best == labels[i];
         for (int j = 0; j < classes && (dlogits || probabilities); j++) {
             float p = finite ? (float)(exp((double)z[j] - (double)z[best]) / sum) : NAN;
             if (probabilities) probabilities[(size_t)i * classes + j] = p;
-            if (dlogits) dlogits[(size_t)i * ld + j] = (p - (labels[i] == j ? 1.0f : 0.0f)) * scale;
+            float wanted = labels && labels[i] == j ? 1 - rest : 0;
+            if (second && second[i] == j) wanted += rest;
+            if (dlogits) dlogits[(size_t)i * ld + j] = (p - wanted) * scale;
         }
         if (dlogits)
             for (int j = classes; j < ld; j++) dlogits[(size_t)i * ld + j] = 0;

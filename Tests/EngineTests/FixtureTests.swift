@@ -76,8 +76,8 @@ struct LayerFixtureTests {
         var hits = [Int32](repeating: 0, count: n)
         var dlogits = [Float](repeating: 0, count: n * classes)
         wb_softmax_cross_entropy_f32(
-            Int32(n), Int32(classes), Int32(classes), logits.values, labels, 1 / Float(n), &losses, &hits, &dlogits, nil
-        )
+            Int32(n), Int32(classes), Int32(classes), logits.values, labels, nil, nil, 1 / Float(n), &losses, &hits,
+            &dlogits, nil)
         let loss = Float(losses.reduce(0, +) / Double(n))
         #expect(Fixture.mismatch([loss], c.output.values) == nil, "case \(index)")
         #expect(Fixture.mismatch(dlogits, gradient.values) == nil, "case \(index)")

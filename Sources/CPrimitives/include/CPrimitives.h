@@ -90,6 +90,45 @@ void wb_gather_u8(const uint8_t *data, const int32_t *indices, int n, int channe
 /// out[i] = data[indices[i]], rows of `features` padded with zeros to `ld`.
 void wb_gather_f32(const float *data, const int32_t *indices, int n, int features, int ld, float *out);
 
+// ---- augmentation (augment.c) -------------------------------------------------------------------------------------
+
+/// Kinds of transforms; the geometric ones come first.
+enum {
+    WB_FLIP_HORIZONTAL, WB_FLIP_VERTICAL, WB_CROP, WB_SHIFT, WB_ROTATE, WB_ZOOM,
+    WB_BRIGHTNESS, WB_CONTRAST, WB_NOISE, WB_CUTOUT
+};
+/// `amount`: pixels (crop, cutout), degrees, a fraction, or a deviation; unused for flips.
+typedef struct {
+    int kind;
+    float amount;
+} wb_augmentation;
+
+/// What is done to every example. At most 254 transforms; `purpose` less than 256.
+typedef struct {
+    const wb_augmentation *list;
+    int count;
+    int channels, height, width;      // images only
+    const float *scale, *shift;       // images only: a byte times scale[c] plus shift[c]; black is shift[c]
+    uint64_t seed;
+    uint32_t purpose;
+    int vector;                       // floats of a vector: 0 the widest here; 4 and 8 give the same bits, for tests
+} wb_augment_plan;
+
+/// Which numbers are drawn: Philox 4x32-10 over (place in the list or block, epoch, example, purpose and turn), where `turn`
+/// counts the times that the example came in this epoch before (less than 65536).
+typedef struct {
+    uint32_t epoch, example, turn;
+} wb_augment_stream;
+
+/// Floats of scratch for wb_augment_u8.
+size_t wb_augment_scratch_floats(const wb_augment_plan *);
+/// One image (channels, height, width) of bytes to floats: scaled, shifted, augmented.
+void wb_augment_u8(const wb_augment_plan *, wb_augment_stream, const uint8_t *image, float *scratch, float *out);
+/// One row of a table, in place: noise of `deviation` * units[i].
+void wb_augment_f32(const wb_augment_plan *, wb_augment_stream, int features, const float *units, float *row);
+/// out = a * weight + b * (1 - weight).
+void wb_mix_f32(size_t count, float weight, const float *a, const float *b, float *out);
+
 // ---- layers -------------------------------------------------------------------------------------------------------
 
 typedef struct {
@@ -131,11 +170,13 @@ void wb_transpose_f32(int rows, int columns, const float *x, int ldx, float *yt,
 void wb_dropout_f32(int n, int count, size_t ld, float rate, uint64_t key, uint32_t step, uint32_t first_row,
                     const float *x, float *y);
 
-/// Softmax cross-entropy of rows of logits (ld floats apart) against `labels`: losses[i] = -log p[label];
+/// Softmax cross-entropy of rows of logits (ld floats apart) against `labels`: losses[i] = -log p[label]. With `second`
+/// labels (NULL: none) the loss is mix[i] of it plus 1 - mix[i] of the second label's.
 /// dlogits = (p - onehot) * scale, padding zero (NULL: not wanted); probabilities (n, classes) (NULL: not wanted);
 /// hits[i] = 1 when the largest logit is the label's (the first of equals).
-void wb_softmax_cross_entropy_f32(int n, int classes, int ld, const float *logits, const int32_t *labels, float scale,
-                                  double *losses, int32_t *hits, float *dlogits, float *probabilities);
+void wb_softmax_cross_entropy_f32(int n, int classes, int ld, const float *logits, const int32_t *labels,
+                                  const int32_t *second, const float *mix, float scale, double *losses,
+                                  int32_t *hits, float *dlogits, float *probabilities);
 
 // ---- sums and updates ---------------------------------------------------------------------------------------------
 

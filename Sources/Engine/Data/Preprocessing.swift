@@ -109,6 +109,8 @@ public struct PreparedExamples: Sendable {
     public let labels: [Int32]
     public let scale: [Float]
     public let shift: [Float]
+    /// Tables: for each feature 1 where it is a standardised number, 0 for levels and for columns that are constant.
+    public let units: [Float]
 
     /// All examples of `raw`, preprocessed. Unlabelled ones carry label 0.
     public init(_ raw: FeatureStorage, labels: [Int32], by preprocessing: Preprocessing) {
@@ -118,6 +120,12 @@ public struct PreparedExamples: Sendable {
         self.labels = labels
         scale = preprocessing.scale
         shift = preprocessing.shift
+        units = preprocessing.encodings.flatMap { encoding -> [Float] in
+            switch encoding {
+            case .standardised(_, let deviation): [deviation > 0 ? 1 : 0]
+            case .oneHot(let levels): Array(repeating: 0, count: levels)
+            }
+        }
         precondition(features.count == labels.count * shape.count, "\(features.count) values, \(labels.count) labels")
     }
 

@@ -108,7 +108,7 @@ final class InferencePlan {
             let hits = out.hits.baseAddress, let probabilities = out.probabilities.baseAddress
         else { return }
         wb_softmax_cross_entropy_f32(
-            Int32(count), Int32(classes), Int32(logits.stride), logits.values(slot), labels + first, 1, losses + first,
-            hits + first, nil, probabilities + first * classes)
+            Int32(count), Int32(classes), Int32(logits.stride), logits.values(slot), labels + first, nil, nil, 1,
+            losses + first, hits + first, nil, probabilities + first * classes)
     }
 }

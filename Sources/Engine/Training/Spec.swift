@@ -6,6 +6,8 @@ public struct Spec: Sendable, Equatable {
     public var data: DataSpec
     public var network: [LayerSpec]
     public var training: TrainingSpec
+    /// What is done to the training examples, in this order.
+    public var augment: [Augmentation] = []
 
     public init(name: String, data: DataSpec, network: [LayerSpec], training: TrainingSpec) {
         self.name = name

@@ -52,9 +52,14 @@ public final class Trainer {
     private let arena = Arena()
 
     /// Plans training of `network` on the examples `train` of `data`.
-    /// - Parameter workers: threads that compute, 1 to 256.
+    /// - Parameters:
+    ///   - augment: what is done to them; fits their shape (``Augmentation/check(_:shape:)``).
+    ///   - workers: threads that compute, 1 to 256.
     /// - Throws: ``ConvolutionError``.
-    public init(_ network: Network, spec: TrainingSpec, data: PreparedExamples, train: [Int32], workers: Int) throws {
+    public init(
+        _ network: Network, spec: TrainingSpec, data: PreparedExamples, train: [Int32], augment: [Augmentation] = [],
+        workers: Int
+    ) throws {
         precondition((1...256).contains(workers), "\(workers) workers")
         precondition(!train.isEmpty, "no examples to train on")
         precondition(data.shape == network.input, "examples of \(data.shape) for a network that takes \(network.input)")
@@ -63,6 +68,7 @@ public final class Trainer {
         self.spec = spec
         self.train = train
         self.data = ExampleStore(data)
+        let augmenter = self.data.augmenter(augment, seed: spec.seed)
         learningRate = spec.optimizer.learningRate
         batch = min(spec.batch, train.count)
         stepsPerEpoch = (train.count + batch - 1) / batch
@@ -89,12 +95,14 @@ public final class Trainer {
         order = arena.allocate(train.count)
         input.initialize(to: StepInput(seed: spec.seed, number: 1, indices: UnsafePointer(order), update: firstUpdate))
         plan = TrainingPlan(
-            parameters, data: self.data, examples: batch, shardSize: shardSize, step: input, convSets: planned)
+            parameters, data: self.data, augmenter: augmenter, examples: batch, shardSize: shardSize, step: input,
+            convSets: planned)
         lastPlan =
             rest == 0
             ? nil
             : TrainingPlan(
-                parameters, data: self.data, examples: rest, shardSize: shardSize, step: input, convSets: planned)
+                parameters, data: self.data, augmenter: augmenter, examples: rest, shardSize: shardSize, step: input,
+                convSets: planned)
         let tile = Predictor.tileSize
         let forward = try ConvSet(network, examples: tile, training: false, weightsOf: reference)
         inference = InferencePlan(parameters, data: self.data, workers: workers, tileSize: tile) { _ in forward }
@@ -129,6 +137,7 @@ public final class Trainer {
             }
             orderedEpoch = epoch
         }
+        input.pointee.epoch = UInt32(truncatingIfNeeded: epoch)
         step += 1
         let current = (position + 1) * batch <= train.count ? plan : lastPlan ?? plan
         input.pointee.number = UInt32(truncatingIfNeeded: step)

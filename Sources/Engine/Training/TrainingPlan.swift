@@ -12,6 +12,7 @@ final class ExampleStore: @unchecked Sendable {
     private let floats: UnsafeMutablePointer<Float>?
     private let scale: UnsafeMutablePointer<Float>
     private let shift: UnsafeMutablePointer<Float>
+    private let units: UnsafeMutablePointer<Float>
     private let arena: Arena
 
     init(_ examples: PreparedExamples) {
@@ -30,6 +31,8 @@ final class ExampleStore: @unchecked Sendable {
             scale[channel] = examples.scale[channel]
             shift[channel] = examples.shift[channel]
         }
+        units = arena.floats(examples.units.count)
+        for feature in examples.units.indices { units[feature] = examples.units[feature] }
         switch examples.features {
         case .bytes(let values):
             let copy = arena.allocate(values.count, of: UInt8.self)
@@ -49,6 +52,30 @@ final class ExampleStore: @unchecked Sendable {
             wb_gather_u8(bytes, indices, Int32(count), Int32(channels), Int32(height * width), scale, shift, out)
         } else if let floats {
             wb_gather_f32(floats, indices, Int32(count), Int32(shape.count), Int32(stride), out)
+        }
+    }
+
+    /// The kernels' augmentations for these examples; nil: none.
+    func augmenter(_ list: [Augmentation], seed: UInt64, vector: Int32 = 0) -> Augmenter? {
+        list.isEmpty ? nil : Augmenter(list, shape: shape, scale: scale, shift: shift, seed: seed, vector: vector)
+    }
+
+    /// Gathers the examples of a shard as the step at hand sees them. `scratch` has the augmenter's `scratchBytes`.
+    func gather(
+        _ shard: Shard, of step: StepInput, by augmenter: Augmenter, scratch: UnsafeMutableRawPointer,
+        into out: UnsafeMutablePointer<Float>, stride: Int
+    ) {
+        if bytes == nil { gather(step.indices + shard.first, count: shard.count, into: out, stride: stride) }
+        for i in 0..<shard.count {
+            let example = Int(step.indices[shard.first + i])
+            let stream = wb_augment_stream(
+                epoch: step.epoch, example: UInt32(example), turn: UInt32(step.turns?[shard.first + i] ?? 0))
+            let place = out + i * stride
+            if let bytes {
+                augmenter.image(bytes + example * shape.count, stream, scratch: scratch, into: place)
+            } else {
+                augmenter.row(place, stream, features: shape.count, units: units)
+            }
         }
     }
 
@@ -85,8 +112,9 @@ final class TrainingPlan {
     private let isFinite: [UnsafeMutablePointer<Int32>]
 
     /// Plans steps on batches of `examples`, cut into shards of `shardSize`.
+    /// - Parameter augmenter: what is done to the examples; nil: nothing.
     init(
-        _ parameters: Parameters, data: ExampleStore, examples: Int, shardSize: Int,
+        _ parameters: Parameters, data: ExampleStore, augmenter: Augmenter? = nil, examples: Int, shardSize: Int,
         step: UnsafeMutablePointer<StepInput>, convSets: @escaping (Int) -> ConvSet
     ) {
         let shards = stride(from: 0, to: examples, by: shardSize).enumerated().map { index, first in
@@ -100,12 +128,40 @@ final class TrainingPlan {
         let hits = arena.allocate(examples, of: Int32.self)
         let finite = plan.shardIsFinite
 
+        // Examples that are mixed wait in a buffer of their own until all of the batch are there.
+        let mixup = augmenter?.mixup
+        let gathered = mixup == nil ? input.values : arena.floats(examples * input.stride)
+        let secondLabels: UnsafeMutablePointer<Int32>? = mixup.map { _ in arena.allocate(examples) }
+        let mix: UnsafeMutablePointer<Float>? = mixup.map { _ in arena.floats(examples) }
+        if let augmenter { plan.needScratch(bytes: augmenter.scratchBytes) }
         plan.perShard { shard in
-            let x = input.values(shard)
-            return { _ in
+            let x = gathered + shard.first * input.stride
+            return { worker in
                 let indices = step.pointee.indices + shard.first
-                data.gather(indices, count: shard.count, into: x, stride: input.stride)
+                if let augmenter {
+                    data.gather(
+                        shard, of: step.pointee, by: augmenter, scratch: worker.scratch, into: x, stride: input.stride)
+                } else {
+                    data.gather(indices, count: shard.count, into: x, stride: input.stride)
+                }
                 for i in 0..<shard.count { labels[shard.first + i] = data.labels[Int(indices[i])] }
+            }
+        }
+        if let mixup, let secondLabels, let mix {
+            plan.flush()
+            plan.perShard { shard in
+                return { _ in
+                    for i in shard.first..<(shard.first + shard.count) {
+                        let (partner, weight) = mixup.draw(
+                            epoch: step.pointee.epoch, example: step.pointee.indices[i],
+                            turn: step.pointee.turns?[i] ?? 0, position: i, batch: examples)
+                        wb_mix_f32(
+                            input.stride, weight, gathered + i * input.stride, gathered + partner * input.stride,
+                            input.values + i * input.stride)
+                        secondLabels[i] = labels[partner]
+                        mix[i] = weight
+                    }
+                }
             }
         }
         let (layers, logits) = plan.layers(from: input)
@@ -116,7 +172,9 @@ final class TrainingPlan {
             let (first, width, scale) = (shard.first, Int32(logits.stride), 1 / Float(examples))
             return { _ in
                 wb_softmax_cross_entropy_f32(
-                    n, classes, width, z, labels + first, scale, losses + first, hits + first, dz, nil)
+                    n, classes, width, z, labels + first, secondLabels.map { $0 + first }, mix.map { $0 + first },
+                    scale,
+                    losses + first, hits + first, dz, nil)
                 var allFinite = true
                 for i in first..<(first + shard.count) where !losses[i].isFinite { allFinite = false }
                 finite[shard.index] = allFinite ? 1 : 0

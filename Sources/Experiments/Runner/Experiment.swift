@@ -12,14 +12,15 @@ public struct Experiment: Sendable {
     public let preprocessing: Preprocessing
     public let network: Network
 
-    /// Loads what `spec` names and checks that the network fits the data.
-    /// - Throws: ``DatasetError``, ``SplitError``, ``NetworkError``.
+    /// Loads what `spec` names and checks that network and augmentations fit the data.
+    /// - Throws: ``DatasetError``, ``SplitError``, ``AugmentationError``, ``NetworkError``.
     public init(spec: Spec, yaml: String) throws {
         self.spec = spec
         self.yaml = yaml
         dataset = try DatasetLoader.load(spec.data)
         splits = try Splits(dataset, spec.data)
         preprocessing = Preprocessing(fitting: dataset, train: splits.train, spec: spec.data)
+        try Augmentation.check(spec.augment, shape: preprocessing.shape)
         network = try Network(spec.network, input: preprocessing.shape, classes: dataset.classes.count)
     }
 

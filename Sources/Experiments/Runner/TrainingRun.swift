@@ -53,7 +53,7 @@ public final class TrainingRun {
         self.path = path
         trainer = try Trainer(
             experiment.network, spec: experiment.spec.training, data: experiment.prepared,
-            train: experiment.splits.train, workers: workers)
+            train: experiment.splits.train, augment: experiment.spec.augment, workers: workers)
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         writer = try SessionWriter.create(
@@ -93,7 +93,7 @@ public final class TrainingRun {
         }
         trainer = try Trainer(
             experiment.network, spec: spec.training, data: experiment.prepared, train: experiment.splits.train,
-            workers: workers)
+            augment: spec.augment, workers: workers)
         let needsSecond = spec.training.optimizer.name == "adam"
         let parameters = experiment.network.parameters
         snapshot = try bytes.map { try Snapshot($0, parameters: parameters, needsSecond: needsSecond) }

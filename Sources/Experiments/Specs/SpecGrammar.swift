@@ -17,9 +17,12 @@ struct SpecGrammar {
         let data = data(fields.node("data"), root)
         let network = network(fields.node("network"), root)
         let training = training(fields.node("training"))
-        fields.end(later: ["augment"])
+        let augment = AugmentGrammar(problems).augment(fields.node("augment"), data: data)
+        fields.end()
         guard let data else { return nil }
-        return Spec(name: name, data: data, network: network, training: training)
+        var spec = Spec(name: name, data: data, network: network, training: training)
+        spec.augment = augment
+        return spec
     }
 
     private func data(_ node: Node?, _ root: Node) -> DataSpec? {
