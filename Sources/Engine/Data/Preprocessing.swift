@@ -104,7 +104,7 @@ extension ColumnEncoding {
 /// Examples as the first layer gets them, with their labels.
 public struct PreparedExamples: Sendable {
     public let shape: TensorShape
-    public let classes: Int
+    public let classNames: [String]
     public let features: FeatureStorage
     public let labels: [Int32]
     public let scale: [Float]
@@ -115,7 +115,7 @@ public struct PreparedExamples: Sendable {
     /// All examples of `raw`, preprocessed. Unlabelled ones carry label 0.
     public init(_ raw: FeatureStorage, labels: [Int32], by preprocessing: Preprocessing) {
         shape = preprocessing.shape
-        classes = preprocessing.classes.count
+        classNames = preprocessing.classes
         features = preprocessing.apply(raw)
         self.labels = labels
         scale = preprocessing.scale
@@ -129,6 +129,20 @@ public struct PreparedExamples: Sendable {
         precondition(features.count == labels.count * shape.count, "\(features.count) values, \(labels.count) labels")
     }
 
+    /// Others of the same kind.
+    init(_ kind: PreparedExamples, features: FeatureStorage, labels: [Int32]) {
+        shape = kind.shape
+        classNames = kind.classNames
+        self.features = features
+        self.labels = labels
+        scale = kind.scale
+        shift = kind.shift
+        units = kind.units
+        precondition(features.count == labels.count * shape.count, "\(features.count) values, \(labels.count) labels")
+    }
+
     /// Number of examples.
     public var count: Int { labels.count }
+    /// Number of classes.
+    public var classes: Int { classNames.count }
 }

@@ -10,6 +10,8 @@ public enum RandomPurpose: UInt32, Sendable {
     case madeUp = 6
     case augmentation = 16
     case mixup = 17
+    case balance = 18
+    case smote = 19
 }
 
 /// Philox 4x32-10 (Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3"): the n-th number

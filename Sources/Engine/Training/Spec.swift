@@ -40,6 +40,8 @@ public struct DataSpec: Sendable, Equatable {
     public var resize: ImageSize?
     /// Turn colour images to grey (ITU-R BT.601 luma).
     public var grey: Bool = false
+    /// What is done about classes of different size.
+    public var balance: Balance = .none
 
     public init(dataset: String) { self.dataset = dataset }
 }

@@ -42,23 +42,27 @@ public final class Trainer {
     private let parameters: Parameters
     private let data: ExampleStore
     private let train: [Int32]
+    private let epochOrder: EpochOrder
     private let team: Team
     private let plan: TrainingPlan
     private let lastPlan: TrainingPlan?
     private let inference: InferencePlan
     private let input: UnsafeMutablePointer<StepInput>
     private let order: UnsafeMutablePointer<Int32>
+    /// How many times each of `order` came before in the epoch; nil: each comes once.
+    private let turns: UnsafeMutablePointer<UInt16>?
     private var orderedEpoch = 0
     private let arena = Arena()
 
     /// Plans training of `network` on the examples `train` of `data`.
     /// - Parameters:
+    ///   - balance: what is done about classes of different size; of it the trainer does the oversampling.
     ///   - augment: what is done to them; fits their shape (``Augmentation/check(_:shape:)``).
     ///   - workers: threads that compute, 1 to 256.
     /// - Throws: ``ConvolutionError``.
     public init(
-        _ network: Network, spec: TrainingSpec, data: PreparedExamples, train: [Int32], augment: [Augmentation] = [],
-        workers: Int
+        _ network: Network, spec: TrainingSpec, data: PreparedExamples, train: [Int32], balance: Balance = .none,
+        augment: [Augmentation] = [], workers: Int
     ) throws {
         precondition((1...256).contains(workers), "\(workers) workers")
         precondition(!train.isEmpty, "no examples to train on")
@@ -68,6 +72,8 @@ public final class Trainer {
         self.spec = spec
         self.train = train
         self.data = ExampleStore(data)
+        let labels = self.data.labels
+        epochOrder = EpochOrder(train: train, labels: { labels[Int($0)] }, balance: balance, seed: spec.seed)
         let augmenter = self.data.augmenter(augment, seed: spec.seed)
         learningRate = spec.optimizer.learningRate
         batch = min(spec.batch, train.count)
@@ -93,6 +99,7 @@ public final class Trainer {
         let firstUpdate = Update(spec.optimizer, learningRate: learningRate, step: 1)
         input = arena.allocate(1, of: StepInput.self)
         order = arena.allocate(train.count)
+        turns = balance == .oversample ? arena.allocate(train.count) : nil
         input.initialize(to: StepInput(seed: spec.seed, number: 1, indices: UnsafePointer(order), update: firstUpdate))
         plan = TrainingPlan(
             parameters, data: self.data, augmenter: augmenter, examples: batch, shardSize: shardSize, step: input,
@@ -129,12 +136,11 @@ public final class Trainer {
     public func advance() -> StepResult {
         let position = step % stepsPerEpoch
         if orderedEpoch != epoch {
-            var shuffled = train
-            var random = CounterRandom(seed: spec.seed, purpose: .shuffle, first: epoch)
-            random.shuffle(&shuffled)
-            shuffled.withUnsafeBufferPointer {
+            let examples = epochOrder.examples(epoch: epoch)
+            examples.withUnsafeBufferPointer {
                 if let from = $0.baseAddress { order.update(from: from, count: $0.count) }
             }
+            for (place, turn) in (epochOrder.turns(examples) ?? []).enumerated() { turns?[place] = turn }
             orderedEpoch = epoch
         }
         input.pointee.epoch = UInt32(truncatingIfNeeded: epoch)
@@ -142,6 +148,7 @@ public final class Trainer {
         let current = (position + 1) * batch <= train.count ? plan : lastPlan ?? plan
         input.pointee.number = UInt32(truncatingIfNeeded: step)
         input.pointee.indices = UnsafePointer(order + position * batch)
+        input.pointee.turns = turns.map { UnsafePointer($0 + position * batch) }
         input.pointee.update = Update(spec.optimizer, learningRate: learningRate, step: step)
         let outcome = current.run(on: team)
         return StepResult(

@@ -13,7 +13,7 @@ public struct Experiment: Sendable {
     public let network: Network
 
     /// Loads what `spec` names and checks that network and augmentations fit the data.
-    /// - Throws: ``DatasetError``, ``SplitError``, ``AugmentationError``, ``NetworkError``.
+    /// - Throws: ``DatasetError``, ``SplitError``, ``AugmentationError``, ``BalanceError``, ``NetworkError``.
     public init(spec: Spec, yaml: String) throws {
         self.spec = spec
         self.yaml = yaml
@@ -21,12 +21,30 @@ public struct Experiment: Sendable {
         splits = try Splits(dataset, spec.data)
         preprocessing = Preprocessing(fitting: dataset, train: splits.train, spec: spec.data)
         try Augmentation.check(spec.augment, shape: preprocessing.shape)
+        if spec.data.balance == .smote, case .image = preprocessing.shape { throw BalanceError.needsTable }
         network = try Network(spec.network, input: preprocessing.shape, classes: dataset.classes.count)
     }
 
     /// All examples, preprocessed.
     public var prepared: PreparedExamples {
         PreparedExamples(dataset.features, labels: dataset.labels, by: preprocessing)
+    }
+
+    /// All examples and the indices of those to train on: the training split, and with SMOTE made-up ones behind all others.
+    /// - Throws: ``BalanceError``.
+    func training() throws(BalanceError) -> (examples: PreparedExamples, train: [Int32]) {
+        guard spec.data.balance == .smote else { return (prepared, splits.train) }
+        return try prepared.withSmote(
+            train: splits.train, encodings: preprocessing.encodings, seed: spec.data.seed)
+    }
+
+    /// A trainer as the spec wants it.
+    /// - Throws: ``BalanceError``, ``ConvolutionError``.
+    public func trainer(workers: Int) throws -> Trainer {
+        let (examples, train) = try training()
+        return try Trainer(
+            network, spec: spec.training, data: examples, train: train, balance: spec.data.balance,
+            augment: spec.augment, workers: workers)
     }
 
     /// What identifies the data. Without a summary; a session gets ``describedFacts``.

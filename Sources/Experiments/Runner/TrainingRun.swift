@@ -45,15 +45,13 @@ public final class TrainingRun {
     private let hasBegun: Bool
 
     /// Begins a run in a new session file at `path`.
-    /// - Throws: ``SessionError``, ``ConvolutionError``.
+    /// - Throws: ``SessionError``, ``BalanceError``, ``ConvolutionError``.
     public init(
         _ experiment: Experiment, path: String, workers: Int, programVersion: String, command: [String]
     ) throws {
         self.experiment = experiment
         self.path = path
-        trainer = try Trainer(
-            experiment.network, spec: experiment.spec.training, data: experiment.prepared,
-            train: experiment.splits.train, augment: experiment.spec.augment, workers: workers)
+        trainer = try experiment.trainer(workers: workers)
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         writer = try SessionWriter.create(
@@ -91,9 +89,7 @@ public final class TrainingRun {
                 throw ResumeError.otherData(path: path, recorded: recorded, found: found)
             }
         }
-        trainer = try Trainer(
-            experiment.network, spec: spec.training, data: experiment.prepared, train: experiment.splits.train,
-            augment: spec.augment, workers: workers)
+        trainer = try experiment.trainer(workers: workers)
         let needsSecond = spec.training.optimizer.name == "adam"
         let parameters = experiment.network.parameters
         snapshot = try bytes.map { try Snapshot($0, parameters: parameters, needsSecond: needsSecond) }

@@ -94,7 +94,7 @@ struct AugmentGrammar {
 
 extension DataSpec {
     /// Whether the examples are rows of a table; nil: their files tell.
-    fileprivate var isTable: Bool? {
+    var isTable: Bool? {
         guard path == nil else { return resize != nil || grey ? false : nil }
         switch dataset {
         case "iris", "wine", "breast-cancer", "two-moons", "spirals": return true

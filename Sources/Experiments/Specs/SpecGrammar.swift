@@ -45,7 +45,11 @@ struct SpecGrammar {
         if fields.has("examples") { data.examples = fields.int("examples", in: 10...10_000_000) }
         data.resize = resize(fields.node("resize"))
         data.grey = fields.bool("grey", default: false)
-        fields.end(later: ["augment", "balance"])
+        data.balance = fields.choice("balance", default: .none)
+        if data.balance == .smote, data.isTable == false {
+            problems.add(fields.node("balance"), BalanceError.needsTable.description)
+        }
+        fields.end()
         return data
     }
 
