@@ -41,7 +41,7 @@ public struct Preprocessing: Sendable, Equatable, Codable {
         grey = spec.grey
         resize = spec.resize
         switch dataset.features {
-        case .bytes:
+        case .bytes, .streamed:
             guard case .image(let channels, _, _) = dataset.shape else {
                 preconditionFailure("bytes are pixels, but \(dataset.name) has examples of \(dataset.shape)")
             }

@@ -40,6 +40,11 @@ public struct DataSpec: Sendable, Equatable {
     public var resize: ImageSize?
     /// Turn colour images to grey (ITU-R BT.601 luma).
     public var grey: Bool = false
+    /// Decode the images of a folder when they are wanted instead of keeping all in memory; false: only when they would take
+    /// more than half of it.
+    public var stream: Bool = false
+    /// MiB of decoded images that are kept while streaming.
+    public var cache: Int = 512
     /// What is done about classes of different size.
     public var balance: Balance = .none
 

@@ -142,7 +142,9 @@ public final class Trainer {
             }
             for (place, turn) in (epochOrder.turns(examples) ?? []).enumerated() { turns?[place] = turn }
             orderedEpoch = epoch
+            data.expect(examples, batch: batch)
         }
+        data.begin(position * batch)
         input.pointee.epoch = UInt32(truncatingIfNeeded: epoch)
         step += 1
         let current = (position + 1) * batch <= train.count ? plan : lastPlan ?? plan
@@ -165,6 +167,9 @@ public final class Trainer {
         }
     }
 
+    /// The first streamed example that could not be decoded: nothing that was computed since counts; nil: all could.
+    public var failure: ExampleError? { data.failure }
+
     /// Nanoseconds that each worker computed since the last call.
     public func takeBusy() -> [UInt64] { team.takeBusy() }
 
@@ -186,6 +191,7 @@ public final class Trainer {
     /// Goes on from `snapshot`, which was taken of the same network.
     public func restore(_ snapshot: Snapshot) {
         step = snapshot.step
+        orderedEpoch = 0
         learningRate = snapshot.learningRate
         for (values, array) in [
             (snapshot.weights, parameters.values), (snapshot.first, parameters.first),
@@ -202,7 +208,7 @@ public final class Predictor {
     static let tileSize = 32
     private let inference: InferencePlan
     private let team: Team
-    private let count: Int
+    private let data: ExampleStore
 
     /// A network with `weights` over `data`.
     /// - Throws: ``ConvolutionError``.
@@ -211,18 +217,20 @@ public final class Predictor {
         let forward = try ConvSet(network, examples: Self.tileSize, training: false)
         let parameters = Parameters(network, convolutions: forward.handles)
         for value in weights { parameters.store(value.values, of: value.name, in: parameters.values) }
-        inference = InferencePlan(
-            parameters, data: ExampleStore(data), workers: workers, tileSize: Self.tileSize
-        ) { _ in forward }
+        let store = ExampleStore(data)
+        inference = InferencePlan(parameters, data: store, workers: workers, tileSize: Self.tileSize) { _ in forward }
         team = Team(workers: workers, scratchBytes: inference.scratchBytes)
-        count = data.count
+        self.data = store
     }
 
     deinit { team.end() }
 
     /// Runs over the examples `indices`; nil: over all.
-    public func infer(_ indices: [Int32]? = nil) -> Inference {
-        inference.run(indices ?? Array(Int32(0)..<Int32(count)), on: team)
+    /// - Throws: when a streamed example can't be decoded.
+    public func infer(_ indices: [Int32]? = nil) throws(ExampleError) -> Inference {
+        let found = inference.run(indices ?? Array(Int32(0)..<Int32(data.count)), on: team)
+        if let failure = data.failure { throw failure }
+        return found
     }
 }
 

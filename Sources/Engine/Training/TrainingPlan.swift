@@ -13,6 +13,7 @@ final class ExampleStore: @unchecked Sendable {
     private let scale: UnsafeMutablePointer<Float>
     private let shift: UnsafeMutablePointer<Float>
     private let units: UnsafeMutablePointer<Float>
+    private let cache: ExampleCache?
     private let arena: Arena
 
     init(_ examples: PreparedExamples) {
@@ -33,7 +34,9 @@ final class ExampleStore: @unchecked Sendable {
         }
         units = arena.floats(examples.units.count)
         for feature in examples.units.indices { units[feature] = examples.units[feature] }
+        if case .streamed(let examples) = examples.features { cache = ExampleCache(examples) } else { cache = nil }
         switch examples.features {
+        case .streamed: (bytes, floats) = (nil, nil)
         case .bytes(let values):
             let copy = arena.allocate(values.count, of: UInt8.self)
             values.withUnsafeBufferPointer { if let from = $0.baseAddress { copy.update(from: from, count: $0.count) } }
@@ -45,6 +48,23 @@ final class ExampleStore: @unchecked Sendable {
         }
     }
 
+    deinit { cache?.end() }
+
+    /// What could not be decoded.
+    var failure: ExampleError? { cache?.failure }
+
+    /// An epoch begins that takes `examples` in this order, `batch` a step.
+    func expect(_ examples: [Int32], batch: Int) { cache?.expect(examples, batch: batch) }
+
+    /// A step begins that takes the examples from `position` of the epoch's order on.
+    func begin(_ position: Int) { cache?.begin(position) }
+
+    /// The bytes of a streamed example for `body`.
+    private func withStreamed(_ example: Int32, from cache: ExampleCache, _ body: (UnsafePointer<UInt8>) -> Void) {
+        body(cache.acquire(example))
+        cache.release(example)
+    }
+
     /// Copies `count` examples to `out`, scaled; vectors are padded to `stride`.
     @inline(__always)
     func gather(_ indices: UnsafePointer<Int32>, count: Int, into out: UnsafeMutablePointer<Float>, stride: Int) {
@@ -52,6 +72,14 @@ final class ExampleStore: @unchecked Sendable {
             wb_gather_u8(bytes, indices, Int32(count), Int32(channels), Int32(height * width), scale, shift, out)
         } else if let floats {
             wb_gather_f32(floats, indices, Int32(count), Int32(shape.count), Int32(stride), out)
+        } else if let cache, case .image(let channels, let height, let width) = shape {
+            var first: Int32 = 0
+            for i in 0..<count {
+                withStreamed(indices[i], from: cache) {
+                    wb_gather_u8(
+                        $0, &first, 1, Int32(channels), Int32(height * width), scale, shift, out + i * stride)
+                }
+            }
         }
     }
 
@@ -65,7 +93,7 @@ final class ExampleStore: @unchecked Sendable {
         _ shard: Shard, of step: StepInput, by augmenter: Augmenter, scratch: UnsafeMutableRawPointer,
         into out: UnsafeMutablePointer<Float>, stride: Int
     ) {
-        if bytes == nil { gather(step.indices + shard.first, count: shard.count, into: out, stride: stride) }
+        if floats != nil { gather(step.indices + shard.first, count: shard.count, into: out, stride: stride) }
         for i in 0..<shard.count {
             let example = Int(step.indices[shard.first + i])
             let stream = wb_augment_stream(
@@ -73,6 +101,10 @@ final class ExampleStore: @unchecked Sendable {
             let place = out + i * stride
             if let bytes {
                 augmenter.image(bytes + example * shape.count, stream, scratch: scratch, into: place)
+            } else if let cache {
+                withStreamed(Int32(example), from: cache) {
+                    augmenter.image($0, stream, scratch: scratch, into: place)
+                }
             } else {
                 augmenter.row(place, stream, features: shape.count, units: units)
             }
@@ -177,6 +209,8 @@ final class TrainingPlan {
                     losses + first, hits + first, dz, nil)
                 var allFinite = true
                 for i in first..<(first + shard.count) where !losses[i].isFinite { allFinite = false }
+                // A step on examples that could not be decoded changes nothing either.
+                if data.failure != nil { allFinite = false }
                 finite[shard.index] = allFinite ? 1 : 0
             }
         }

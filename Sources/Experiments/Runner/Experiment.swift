@@ -82,6 +82,7 @@ extension Dataset {
             switch features {
             case .bytes(let bytes): bytes.withUnsafeBytes { SHA256.hex($0) }
             case .floats(let floats): floats.withUnsafeBytes { SHA256.hex($0) }
+            case .streamed(let examples): examples.sha256
             }
         let labels = labels.withUnsafeBytes { SHA256.hex($0) }
         return SHA256.hex(Array((values + labels).utf8))

@@ -99,7 +99,8 @@ public final class TrainingRun {
 
     /// Trains to the end, recording and telling everything.
     /// - Returns: the last event.
-    /// - Throws: ``SessionError`` when the end could not be stored.
+    /// - Throws: ``SessionError`` when the end could not be stored, ``ExampleError`` when a streamed image is gone: the run
+    ///   stands at its last checkpoint then and can be resumed.
     public func run(_ observer: RunObserver) throws -> RunEvent.Finished {
         let commands = commands
         var server: LinkServer?
@@ -123,6 +124,9 @@ public final class TrainingRun {
                         step: trainer.step, seconds: snapshot?.seconds ?? 0, workers: trainer.workers)))
         } else {
             recorder.record(.started(experiment.started(trainer: trainer)))
+            for note in experiment.dataset.notes {
+                recorder.record(.warned(RunEvent.Warned(step: 0, message: note)))
+            }
             for skipped in experiment.dataset.skipped.prefix(20) {
                 recorder.record(
                     .warned(RunEvent.Warned(step: 0, message: "\(skipped.path) was skipped: \(skipped.reason)")))
@@ -139,7 +143,15 @@ public final class TrainingRun {
             world: TrainingWorld(
                 emit: { recorder.record($0) }, checkpoint: { recorder.record($0, $1) },
                 commands: { commands.take(wait: $0) }))
-        var finished = loop.run()
+        var finished: RunEvent.Finished
+        do {
+            finished = try loop.run()
+        } catch {
+            try recorder.finish()
+            writer.close()
+            server?.close()
+            throw error
+        }
         finished.weightsSHA256 = trainer.weights.sha256
         // Before the last event: who reads a finished run finds all of it.
         let test = experiment.splits.test

@@ -45,6 +45,8 @@ struct SpecGrammar {
         if fields.has("examples") { data.examples = fields.int("examples", in: 10...10_000_000) }
         data.resize = resize(fields.node("resize"))
         data.grey = fields.bool("grey", default: false)
+        data.stream = fields.bool("stream", default: false)
+        data.cache = fields.int("cache", in: 1...1_048_576, default: data.cache) ?? data.cache
         data.balance = fields.choice("balance", default: .none)
         if data.balance == .smote, data.isTable == false {
             problems.add(fields.node("balance"), BalanceError.needsTable.description)
