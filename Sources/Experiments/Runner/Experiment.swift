@@ -54,12 +54,39 @@ public struct Experiment: Sendable {
             classes: dataset.classes, sha256: dataset.sha256, skipped: dataset.skipped)
     }
 
-    /// What a session keeps of the data, the summary included, in less than ``DatasetFacts/maximumBytes`` of JSON.
+    /// What a session keeps of the data, the summary included, in less than ``DatasetFacts/maximumBytes`` of JSON and
+    /// ``DatasetFacts/maximumAugmentedBytes`` for what is shown of augmentations.
     public var describedFacts: DatasetFacts {
         var described = facts
-        described.summary = DataSummary(dataset, splits)
+        var summary = DataSummary(dataset, splits)
+        summary.augmented = augmentedThumbnails(of: summary.thumbnails)
+        described.summary = summary
         described.fit()
         return described
+    }
+
+    /// What the first epochs see of the first of `thumbnails`; nil where nothing is augmented or no images are.
+    private func augmentedThumbnails(
+        of thumbnails: [DataSummary.LabelledThumbnail]
+    ) -> [DataSummary.AugmentedThumbnails]? {
+        guard case .image(let channels, let height, let width) = dataset.shape,
+            let preview = AugmentationPreview(spec, dataset, train: splits.train, preprocessing: preprocessing)
+        else { return nil }
+        var shown = thumbnails.prefix(DataSummary.augmentedExamples).map {
+            DataSummary.AugmentedThumbnails(index: $0.index, epochs: [])
+        }
+        do throws(ExampleError) {
+            for epoch in 1...min(DataSummary.augmentedEpochs, spec.training.epochs) {
+                let images = try preview.images(shown.map(\.index), epoch: epoch)
+                for (place, image) in images.enumerated() {
+                    shown[place].epochs.append(
+                        Thumbnail(image[...], channels: channels, height: height, width: width))
+                }
+            }
+        } catch {
+            return nil  // The run itself says so when it needs the image.
+        }
+        return shown
     }
 
     /// The head of a run's events.
