@@ -9,6 +9,20 @@ struct AugmentedGallery {
         var original: Experiments.Thumbnail
         var name: String
         var epochs: [Experiments.Thumbnail]
+        /// With mixup: how much of what was mixed in.
+        var mixed: [(share: Float, name: String)]
+
+        /// The line below the picture of an epoch, as much of it as fits into `columns`.
+        func caption(epoch: Int, columns: Int) -> String {
+            let text = "epoch \(epoch)"
+            guard mixed.indices.contains(epoch - 1) else { return text }
+            let percent = Int(mixed[epoch - 1].share * 100)  // Rounded down: 100 only where nothing of its own is left.
+            if percent == 0 { return text }
+            let forms = [
+                "\(text) + \(percent)% \(mixed[epoch - 1].name)", "\(text) +\(percent)%", "\(epoch) +\(percent)%",
+            ]
+            return forms.first { displayWidth($0) <= columns } ?? text
+        }
     }
     var strips: [Strip]
 
@@ -38,7 +52,8 @@ struct AugmentedGallery {
                 ).draw(
                     into: &grid,
                     in: Rect(row: row, column: column, rows: layout.cells.rows, columns: layout.cells.columns))
-                let caption = index == 0 ? Part(strip.name) : Part("epoch \(index)", .dim)
+                let caption =
+                    index == 0 ? Part(strip.name) : Part(strip.caption(epoch: index, columns: layout.width - 1), .dim)
                 grid.write(
                     [caption], row: row + layout.cells.rows, column: column, columns: layout.width - 1,
                     glyphs: state.glyphs)

@@ -42,9 +42,10 @@ private func augmentedStrips(_ summary: DataSummary?, _ head: RunEvent.Started) 
     guard let summary, let augmented = summary.augmented else { return [] }
     return augmented.compactMap { example in
         guard let original = summary.thumbnails.first(where: { $0.index == example.index }) else { return nil }
-        let isNamed = head.classes.indices.contains(original.label)
+        func name(_ label: Int) -> String { head.classes.indices.contains(label) ? head.classes[label] : "" }
         return AugmentedGallery.Strip(
-            original: original.image, name: isNamed ? head.classes[original.label] : "", epochs: example.epochs)
+            original: original.image, name: name(original.label), epochs: example.epochs,
+            mixed: example.mixed.map { ($0.share, name($0.label)) })
     }
 }
 

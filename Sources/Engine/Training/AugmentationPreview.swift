@@ -39,34 +39,46 @@ public struct AugmentationPreview {
         }
     }
 
-    /// The images `examples` as `epoch` sees them (the first is 1): bytes again, cut at 0 and 255. One that comes several times
+    /// An image as an epoch sees it.
+    public struct Image {
+        /// (C, H, W), cut at 0 and 255.
+        public var pixels: [UInt8]
+        /// The example that was mixed in; nil: none.
+        public var partner: Int?
+        /// The partner's share of the mix, 0 to 1.
+        public var partnerShare: Float
+    }
+
+    /// The images `examples` as `epoch` sees them (the first is 1). One that comes several times
     /// in an epoch is shown as it comes first; one that does not come, as it would be without a partner to be mixed with.
-    public func images(_ examples: [Int], epoch: Int) throws(ExampleError) -> [[UInt8]] {
+    public func images(_ examples: [Int], epoch: Int) throws(ExampleError) -> [Image] {
         var order: [Int32] = []
         var turns: [UInt16]?
         if augmenter.mixup != nil {
             order = epochOrder.examples(epoch: epoch)
             turns = epochOrder.turns(order)
         }
-        var images: [[UInt8]] = []
+        var images: [Image] = []
         for example in examples {
             var values = try augmented(example, epoch: epoch, turn: 0)
+            var mixed: (partner: Int?, share: Float) = (nil, 0)
             if let mixup = augmenter.mixup, let place = order.firstIndex(of: Int32(example)) {
                 let first = place / batch * batch
                 let drawn = mixup.draw(
                     epoch: UInt32(epoch), example: Int32(example), turn: 0, position: place - first,
                     batch: min(batch, trainCount - first))
                 let partner = first + drawn.partner
+                mixed = (Int(order[partner]), 1 - drawn.weight)
                 let other = try augmented(Int(order[partner]), epoch: epoch, turn: turns?[partner] ?? 0)
                 let alone = values
                 wb_mix_f32(values.count, drawn.weight, alone, other, &values)
             }
-            images.append(
-                values.indices.map { index in
-                    let channel = index / plane
-                    let byte = ((values[index] - shift[channel]) / scale[channel]).rounded()
-                    return UInt8(min(255, max(0, byte)))
-                })
+            let bytes = values.indices.map { index in
+                let channel = index / plane
+                let byte = ((values[index] - shift[channel]) / scale[channel]).rounded()
+                return UInt8(min(255, max(0, byte)))
+            }
+            images.append(Image(pixels: bytes, partner: mixed.partner, partnerShare: mixed.share))
         }
         return images
     }

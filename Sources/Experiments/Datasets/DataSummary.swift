@@ -40,9 +40,24 @@ public struct DataSummary: Sendable, Equatable, Codable {
         public var index: Int
         /// Of epoch 1, 2, 3, …; at most 4.
         public var epochs: [Thumbnail]
-        public init(index: Int, epochs: [Thumbnail]) {
+        /// With mixup: what was mixed into each of `epochs`; empty without.
+        public var mixed: [Partner]
+        public init(index: Int, epochs: [Thumbnail], mixed: [Partner] = []) {
             self.index = index
             self.epochs = epochs
+            self.mixed = mixed
+        }
+
+        /// An example that is mixed into another one.
+        public struct Partner: Sendable, Equatable, Codable {
+            /// Index of its class.
+            public var label: Int
+            /// Its share of the mix, 0 to 1.
+            public var share: Float
+            public init(label: Int, share: Float) {
+                self.label = label
+                self.share = share
+            }
         }
     }
 
@@ -158,7 +173,13 @@ extension DataSummary {
         return splits.count <= Split.allCases.count
             && splits.allSatisfy { $0.counts.count == classes && $0.counts.allSatisfy(sound) }
             && thumbnails.allSatisfy { sound($0.index) && (0..<classes).contains($0.label) }
-            && (augmented ?? []).allSatisfy { sound($0.index) && $0.epochs.count <= Self.augmentedEpochs }
+            && (augmented ?? []).allSatisfy { example in
+                sound(example.index) && example.epochs.count <= Self.augmentedEpochs
+                    && (example.mixed.isEmpty || example.mixed.count == example.epochs.count)
+                    && example.mixed.allSatisfy {
+                        (0..<classes).contains($0.label) && (0...1).contains($0.share)
+                    }
+            }
             && columns.allSatisfy { column in
                 guard sound(column.missing) else { return false }
                 switch column.content {

@@ -15,7 +15,7 @@ enum ImageFolder {
     ///
     /// Streamed images are decoded once here, to find the broken ones and for the digest, which is that of the images in memory;
     /// then again when they are wanted. They are streamed when `stream` says so, and when all would take more than half of
-    /// `memory`.
+    /// `memory`. The cache never gets more than half of it.
     static func load(
         _ folder: DiskPath, name: String, resize: ImageSize?, grey: Bool, stream: Bool = false,
         cacheBytes: Int = 512 << 20, memory: Int = MemoryBudget.available
@@ -43,8 +43,8 @@ enum ImageFolder {
                 paths: files.filter { $0.problem == nil }.map(\.path), channels: channels, size: size)
             features = .streamed(
                 StreamedExamples(
-                    source: source, count: source.paths.count, exampleBytes: exampleBytes, cacheBytes: cacheBytes,
-                    sha256: digest))
+                    source: source, count: source.paths.count, exampleBytes: exampleBytes,
+                    cacheBytes: min(cacheBytes, memory / 2), sha256: digest))
         } else {
             features = .bytes(try ImageFiles.decode(&files, channels: channels, size: size))
         }

@@ -80,7 +80,12 @@ public struct Experiment: Sendable {
                 let images = try preview.images(shown.map(\.index), epoch: epoch)
                 for (place, image) in images.enumerated() {
                     shown[place].epochs.append(
-                        Thumbnail(image[...], channels: channels, height: height, width: width))
+                        Thumbnail(image.pixels[...], channels: channels, height: height, width: width))
+                    guard spec.augment.contains(where: { $0.name == "mixup" }) else { continue }
+                    // Without a partner nothing of its own class is mixed in.
+                    let label = Int(dataset.labels[image.partner ?? shown[place].index])
+                    shown[place].mixed.append(
+                        DataSummary.AugmentedThumbnails.Partner(label: label, share: image.partnerShare))
                 }
             }
         } catch {

@@ -272,7 +272,7 @@ struct AugmentedThumbnailTests {
                 preprocessing: experiment.preprocessing)
         else { throw Surprise() }
         let index = Int(experiment.splits.train[5])
-        let mixed = try preview.images([index], epoch: 2)[0].map(Float.init)
+        let mixed = try preview.images([index], epoch: 2)[0].pixels.map(Float.init)
         let pixels = bytes(of: experiment.dataset)
         let size = experiment.dataset.shape.count
         func image(_ index: Int) -> [Float] { pixels[index * size..<(index + 1) * size].map(Float.init) }
@@ -293,6 +293,15 @@ struct AugmentedThumbnailTests {
             return (-0.01...1.01).contains(weight) && worst < 1.5
         }
         #expect(partners.count == 1)
+    }
+
+    @Test func whatIsMixedInIsNamed() throws {
+        let experiment = try experiment("[{mixup: 1}]")
+        let augmented = try #require(experiment.describedFacts.summary?.augmented)
+        #expect(augmented.allSatisfy { $0.mixed.count == 3 && $0.mixed.allSatisfy { (0...1).contains($0.share) } })
+        #expect(Set(augmented.flatMap { $0.mixed.map(\.label) }).count > 3)
+        let plain = try self.experiment("[{noise: 0.1}]").describedFacts.summary?.augmented
+        #expect(plain?.allSatisfy { $0.mixed.isEmpty } == true)
     }
 
     @Test func withoutAugmentationThereAreNone() throws {

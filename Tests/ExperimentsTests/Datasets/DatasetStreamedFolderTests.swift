@@ -78,7 +78,8 @@ import Testing
         let all = 47 * 126 + 126
         guard case .bytes = try load(stream: false, memory: 2 * all).features else { throw Surprise() }
         let large = try load(stream: false, cacheBytes: 3 << 20, memory: all)
-        guard case .streamed = large.features else { throw Surprise() }
+        guard case .streamed(let examples) = large.features else { throw Surprise() }
+        #expect(examples.cacheBytes == all / 2)
         #expect(large.notes.count == 1 && large.notes[0].contains("streamed through a cache of 3 MiB"))
     }
 
