@@ -169,7 +169,7 @@ struct TrainingTests {
         let (trainer, splits) = try trainer(workers: 2, epochs: 12)
         let listener = Listener()
         var loop = TrainingLoop(trainer, splits: splits, world: listener.world)
-        let finished = loop.run()
+        let finished = try loop.run()
         #expect(finished.reason == .completed)
         #expect(try #require(finished.metrics["test/accuracy"]) > 0.9)
         #expect(finished.step == 12 * trainer.stepsPerEpoch)
@@ -182,7 +182,7 @@ struct TrainingTests {
             let (trainer, splits) = try recipe.trainer(workers: workers)
             let listener = Listener()
             var loop = TrainingLoop(trainer, splits: splits, world: listener.world)
-            #expect(loop.run().workers == workers)
+            #expect(try loop.run().workers == workers)
             if let first {
                 #expect(trainer.weights == first.weights, "\(workers) workers")
                 #expect(listener.deterministic == first.log, "\(workers) workers")
@@ -198,7 +198,7 @@ struct TrainingTests {
         let (whole, splits) = try recipe.trainer(workers: 2)
         let listener = Listener()
         var loop = TrainingLoop(whole, splits: splits, world: listener.world)
-        _ = loop.run()
+        _ = try loop.run()
         let steps = Set(listener.snapshots.map(\.step))
         #expect(steps.count >= 2 * whole.stepsPerEpoch)
         for snapshot in listener.snapshots where snapshot.step % 3 == 1 {
@@ -206,7 +206,7 @@ struct TrainingTests {
             again.restore(snapshot)
             let rest = Listener()
             var loop = TrainingLoop(again, splits: splits, from: snapshot, world: rest.world)
-            _ = loop.run()
+            _ = try loop.run()
             #expect(again.weights == whole.weights, "from step \(snapshot.step)")
             #expect(listener.deterministic.suffix(rest.deterministic.count) == rest.deterministic[...])
         }
@@ -236,7 +236,7 @@ struct TrainingTests {
         recipe.training.averageDecay = 0.9
         let (trainer, splits) = try recipe.trainer(workers: 2, logEvery: 100)
         var loop = TrainingLoop(trainer, splits: splits, world: Listener().world)
-        #expect(try #require(loop.run().metrics["test/accuracy"]) > 0.9)
+        #expect(try #require(try loop.run().metrics["test/accuracy"]) > 0.9)
     }
 
     /// Clipping shortens the first step to the norm, in all parameters together.
@@ -268,7 +268,7 @@ struct TrainingTests {
         let (trainer, splits) = try recipe.trainer(workers: 2)
         let listener = Listener()
         var loop = TrainingLoop(trainer, splits: splits, world: listener.world)
-        let finished = loop.run()
+        let finished = try loop.run()
         let watched = listener.events.compactMap { event -> Double? in
             if case .evaluated(let e) = event, e.split == splits.watched { e.loss } else { nil }
         }
@@ -283,7 +283,7 @@ struct TrainingTests {
         let (trainer, splits) = try trainer(.sgd(learningRate: 1e30), workers: 2, epochs: 5)
         let listener = Listener()
         var loop = TrainingLoop(trainer, splits: splits, world: listener.world)
-        #expect(loop.run().reason == .diverged)
+        #expect(try loop.run().reason == .diverged)
         #expect(listener.events.contains { if case .warned = $0 { true } else { false } })
         #expect(trainer.weights.allSatisfy { $0.values.allSatisfy(\.isFinite) })
     }
@@ -295,7 +295,7 @@ struct TrainingTests {
             (3, .pause), (3, .setLearningRate(0.5)), (3, .continue), (9, .stop),
         ]
         var loop = TrainingLoop(trainer, splits: splits, world: listener.world)
-        let finished = loop.run()
+        let finished = try loop.run()
         #expect(finished.reason == .stopped)
         #expect(finished.step == 9)
         let acts = listener.events.compactMap { event -> RunEvent.Steered.Act? in

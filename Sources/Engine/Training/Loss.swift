@@ -19,6 +19,9 @@ struct Loss {
         /// Floats between two rows of logits.
         var stride: Int
         var labels: UnsafePointer<Int32>?
+        /// Labels of what was mixed in, and how much the first label counts; nil: nothing was.
+        var second: UnsafePointer<Int32>?
+        var mix: UnsafePointer<Float>?
         /// (examples, outputs), where targets are numbers.
         var targets: UnsafePointer<Float>?
         var losses: UnsafeMutablePointer<Double>
@@ -36,11 +39,13 @@ struct Loss {
         case .softmaxCrossEntropy(let smoothing):
             // Evaluation looks at the labels as they are.
             wb_softmax_cross_entropy_f32(
-                n, Int32(outputs), stride, rows.logits, rows.labels, rows.gradient == nil ? 0 : smoothing, rows.weights,
-                scale, rows.losses, rows.hits, rows.gradient, rows.predictions)
+                n, Int32(outputs), stride, rows.logits, rows.labels, rows.second, rows.mix,
+                rows.gradient == nil ? 0 : smoothing, rows.weights, scale, rows.losses, rows.hits, rows.gradient,
+                rows.predictions)
         case .binaryCrossEntropy:
             wb_sigmoid_cross_entropy_f32(
-                n, stride, rows.logits, rows.labels, rows.weights, scale, rows.losses, rows.hits, rows.gradient,
+                n, stride, rows.logits, rows.labels, rows.second, rows.mix, rows.weights, scale, rows.losses, rows.hits,
+                rows.gradient,
                 rows.predictions)
         case .meanSquaredError: regression(rows, delta: 0, scale: scale)
         case .huber(let delta): regression(rows, delta: delta, scale: scale)
