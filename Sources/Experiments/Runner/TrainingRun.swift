@@ -130,6 +130,9 @@ public final class TrainingRun {
             for note in experiment.dataset.notes {
                 recorder.record(.warned(RunEvent.Warned(step: 0, message: note)))
             }
+            if let warning = experiment.precisionWarning {
+                recorder.record(.warned(RunEvent.Warned(step: 0, message: warning)))
+            }
             for skipped in experiment.dataset.skipped.prefix(20) {
                 recorder.record(
                     .warned(RunEvent.Warned(step: 0, message: "\(skipped.path) was skipped: \(skipped.reason)")))
