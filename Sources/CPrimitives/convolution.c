@@ -43,7 +43,8 @@ void wb_describe(char *text, size_t size) {
     case dnnl_cpu_isa_avx512_core_amx: isa = "avx512_core_amx"; break;
     case dnnl_cpu_isa_avx2_vnni: isa = "avx2_vnni"; break;
     }
-    snprintf(text, size, "oneDNN %d.%d.%d %s, kernels %s", v->major, v->minor, v->patch, isa, wb_kernel_name());
+    // The number grows when results change in their last bits, so that nobody compares what can't be the same.
+    snprintf(text, size, "oneDNN %d.%d.%d %s, kernels %s/2", v->major, v->minor, v->patch, isa, wb_kernel_name());
 }
 
 struct wb_conv {

@@ -18,7 +18,7 @@
 void wb_thread_prepare(void);
 /// Nanoseconds of a clock that never goes back.
 uint64_t wb_clock_ns(void);
-/// What computes: "oneDNN 2.6.3, avx512_core_vnni; kernels avx512". Written to `text`, cut at `size`.
+/// What computes: "oneDNN 2.6.3 avx512_core_vnni, kernels avx512/2". Written to `text`, cut at `size`.
 void wb_describe(char *text, size_t size);
 
 /// A team of workers that take tiles of phases and meet at a barrier after each.

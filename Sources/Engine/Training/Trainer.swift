@@ -370,7 +370,7 @@ public final class Predictor {
 
 /// Names of what computes here, for a session's record.
 public enum Machine {
-    /// "oneDNN 2.6.3 avx512_core_bf16, kernels avx512".
+    /// "oneDNN 2.6.3 avx512_core_bf16, kernels avx512/2".
     public static var kernels: String {
         var text = [CChar](repeating: 0, count: 128)
         wb_describe(&text, text.count)
