@@ -10,6 +10,9 @@ final class ExampleStore: @unchecked Sendable {
     let labels: UnsafeMutablePointer<Int32>
     /// (examples, outputs), where targets are numbers.
     let targets: UnsafeMutablePointer<Float>?
+    /// The same in their own units, and what lies between the two.
+    let truth: [Float]?
+    let targetScaling: TargetScaling?
     private let bytes: UnsafeMutablePointer<UInt8>?
     private let floats: UnsafeMutablePointer<Float>?
     private let scale: UnsafeMutablePointer<Float>
@@ -33,6 +36,8 @@ final class ExampleStore: @unchecked Sendable {
         } else {
             targets = nil
         }
+        truth = examples.truth
+        targetScaling = examples.targetScaling
         scale = arena.floats(examples.scale.count)
         shift = arena.floats(examples.shift.count)
         for channel in examples.scale.indices {

@@ -130,6 +130,9 @@ public final class TrainingRun {
                         step: trainer.step, seconds: snapshot?.seconds ?? 0, workers: trainer.workers)))
         } else {
             recorder.record(.started(experiment.started(trainer: trainer)))
+            for remark in experiment.dataset.remarks {
+                recorder.record(.warned(RunEvent.Warned(step: 0, message: remark)))
+            }
             for skipped in experiment.dataset.skipped.prefix(20) {
                 recorder.record(
                     .warned(RunEvent.Warned(step: 0, message: "\(skipped.path) was skipped: \(skipped.reason)")))
@@ -148,14 +151,17 @@ public final class TrainingRun {
                 commands: { commands.take(wait: $0) }))
         var finished = loop.run()
         finished.weightsSHA256 = trainer.weights.sha256
-        // Before the last event: who reads a finished run finds all of it.
+        // Before the last event: who reads a finished run finds all of it. Of predicted numbers the evaluation itself
+        // tells which are worst.
         let test = experiment.splits.test
-        let mistakes = Mistake.worst(
-            of: loop.testInference ?? trainer.infer(test), indices: test, in: experiment.dataset)
-        recorder.record(
-            SessionArtifact(
-                kind: Mistake.artifactKind, name: Split.test.rawValue, step: finished.step,
-                body: Mistake.encoded(mistakes)))
+        if experiment.dataset.targets == nil {
+            let mistakes = Mistake.worst(
+                of: loop.testInference ?? trainer.infer(test), indices: test, in: experiment.dataset)
+            recorder.record(
+                SessionArtifact(
+                    kind: Mistake.artifactKind, name: Split.test.rawValue, step: finished.step,
+                    body: Mistake.encoded(mistakes)))
+        }
         recorder.record(.finished(finished))
         try recorder.finish()
         writer.close()
