@@ -87,7 +87,7 @@ public struct ScatterChart: Sendable {
         var parts: [(text: String, style: Style)] = [(yLabel, Style(.dim))]
         if notFinite > 0 { parts.append(("\(Format.count(notFinite)) not finite", Style(.bad))) }
         if !note.isEmpty { parts.append((note, Style(.text))) }
-        parts.append(("\(glyphs.pick("⠒⠒", "..")) equal", Style(.axis)))
+        parts.append(("\(glyphs.pick("┈┈", "..")) exact", Style(.dim)))
         if let highest {
             let (few, many) = (Shade.glyph(1, glyphs), Shade.glyph(8, glyphs))
             parts.append(("\(few) 1 to \(many) \(Format.count(highest)) a cell", Style(.dim)))

@@ -22,16 +22,27 @@ func drawRegression(
                     : counted(all, "example", "examples"), glyphs: state.glyphs
             ).draw(into: &grid, in: frame(pane, title, state, &grid))
         case .residuals:
-            let rect = frame(pane, "Residuals: true - predicted \(target)", state, &grid)
-            let reach = detail.reach > 0 ? detail.reach : 1
-            Histogram(range: -reach...reach, counts: detail.residuals, role: .series(1), glyphs: state.glyphs)
-                .draw(
-                    into: &grid,
-                    in: Rect(row: rect.row, column: rect.column + 1, rows: rect.rows, columns: rect.columns - 2))
+            let title = pane.rect.columns < 40 ? "True - predicted" : "Residuals: true - predicted"
+            drawResiduals(detail, frame(pane, "\(title) \(target)", state, &grid), state, &grid)
         case .errors: drawErrors(evaluated, detail, frame(pane, "Errors of \(target)", state, &grid), state, &grid)
         default: break
         }
     }
+}
+
+/// Bars of one width, no residual in the middle: where the bins have no room, three make one.
+private func drawResiduals(_ detail: RegressionDetail, _ rect: Rect, _ state: State, _ grid: inout Grid) {
+    var counts = detail.residuals
+    let room = rect.columns - 2
+    if counts.count > room, counts.count % 3 == 0 {
+        counts = stride(from: 0, to: counts.count, by: 3).map { counts[$0..<$0 + 3].reduce(0, +) }
+    }
+    guard !counts.isEmpty, room > 0 else { return }
+    let width = counts.count <= room ? room / counts.count * counts.count : room
+    let reach = detail.reach > 0 ? detail.reach : 1
+    Histogram(range: -reach...reach, counts: counts, role: .series(1), glyphs: state.glyphs).draw(
+        into: &grid,
+        in: Rect(row: rect.row, column: rect.column + 1 + (room - width) / 2, rows: rect.rows, columns: width))
 }
 
 /// The scores, then the examples with the largest residuals.
@@ -52,7 +63,9 @@ private func drawErrors(
     }
     // A blank row between, where there is room for it.
     let top = pairs.count + (text.rows >= pairs.count + detail.largest.count + 2 ? 1 : 0)
-    let width = text.columns < 40 ? 8 : 11
+    // Where there is little room the residual, which follows from the two others, is left out.
+    let isNarrow = text.columns < 40
+    let width = isNarrow ? 10 : 11
     func line(_ row: Int, _ name: String, _ cells: [String], _ role: Role) {
         guard row < text.rows else { return }
         let room = text.columns - cells.count * width
@@ -64,9 +77,10 @@ private func drawErrors(
         }
     }
     guard text.rows > top + 1, !detail.largest.isEmpty else { return }
-    line(top, "largest", ["true", width > 8 ? "predicted" : "predic.", "residual"], .dim)
+    func cells<T>(_ all: [T]) -> [T] { isNarrow ? Array(all.prefix(2)) : all }
+    line(top, "largest", cells(["true", "predicted", "residual"]), .dim)
     for (index, miss) in detail.largest.enumerated() {
         let numbers = [Double(miss.pair.truth), Double(miss.pair.prediction), miss.pair.residual]
-        line(top + 1 + index, "#\(miss.index)", numbers.map { Format.compact($0) }, .text)
+        line(top + 1 + index, "#\(miss.index)", cells(numbers.map { Format.compact($0) }), .text)
     }
 }

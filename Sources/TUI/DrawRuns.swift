@@ -305,7 +305,8 @@ private func metricLines(_ session: SessionSummary, isCompact: Bool, _ dot: Stri
         if let accuracy { parts.append(Part(Format.percent(accuracy), split == .test ? .good : .text)) }
         if let error { parts.append(Part("RMSE \(Format.number(error))", split == .test ? .good : .text)) }
         if let r2 { parts.append(Part("\(dot)R2 \(Format.number(r2))", split == .test ? .good : .text)) }
-        if let loss { parts.append(Part("\(accuracy == nil && error == nil ? "" : dot)loss \(Format.number(loss))", .dim)) }
+        // In units of its own, beside two measures that say more: left out for numbers.
+        if let loss, error == nil { parts.append(Part("\(accuracy == nil ? "" : dot)loss \(Format.number(loss))", .dim)) }
         lines.append(parts)
     }
     return lines

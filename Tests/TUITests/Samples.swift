@@ -183,10 +183,10 @@ enum Sample {
     /// What stands in a session of a preset beside its events.
     static let digitsFacts = Result { try facts(preset: "digits-cnn") }
     static let cancerFacts = Result { try facts(preset: "breast-cancer-mlp") }
-    static let friedmanFacts = Result { try facts(preset: "friedman-mlp") }
+    static let friedmanFacts = Result { try facts(preset: "friedman-mlp", isDescribed: true) }
 
     /// Made by a real file.
-    private static func facts(preset name: String) throws -> SessionFacts {
+    private static func facts(preset name: String, isDescribed: Bool = false) throws -> SessionFacts {
         let preset = Presets.named(name)
         let yaml = preset?.yaml ?? ""
         let experiment = try Experiment(spec: SpecFile.parse(yaml: yaml, file: name).spec, yaml: yaml)
@@ -198,7 +198,7 @@ enum Sample {
                 runID: "0", name: name, createdAt: now, specYAML: yaml,
                 preprocessingJSON: String(
                     decoding: try JSONEncoder().encode(experiment.preprocessing), as: UTF8.self),
-                datasetJSON: experiment.describedFacts.json, host: "host", processor: "processor", kernels: "kernels",
+                datasetJSON: (isDescribed ? experiment.describedFacts : experiment.facts).json, host: "host", processor: "processor", kernels: "kernels",
                 programVersion: "0", command: [], gitCommit: nil))
         writer.close()
         var facts = SessionFacts(reader: try SessionReader(path: path))

@@ -45,8 +45,8 @@ public struct RegressionDetail: Sendable, Equatable {
     }
 
     public static let maximumPairs = 2_000
-    /// Odd, so that no residual at all has a bin in the middle.
-    public static let bins = 31
+    /// Odd, so that no residual at all has a bin in the middle; a third of it too, for where there is less room.
+    public static let bins = 33
     public static let maximumMisses = 10
 
     /// The detail of `inference`, which was made of the examples `examples` of a data set; nil without any.
