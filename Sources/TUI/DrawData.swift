@@ -72,7 +72,8 @@ private func drawCounts(
             range: numbers.minimum...numbers.maximum, counts: numbers.counts, role: .series(0), glyphs: state.glyphs
         ).draw(
             into: &grid,
-            in: Rect(row: inner.row + lines.count, column: inner.column, rows: rows, columns: inner.columns))
+            in: Rect(row: inner.row + lines.count, column: inner.column, rows: rows, columns: inner.columns)
+                .evenly(numbers.counts.count))
         return
     }
     let below = Rect(
@@ -93,7 +94,7 @@ private func drawCounts(
 private func drawColumns(
     _ columns: [ColumnSummary], from first: Int, _ rect: Rect, _ state: State, _ grid: inout Grid
 ) {
-    let widths = [9, 9, 9, 9]
+    let widths = [9, 10, 10, 10]
     let titles = ["mean", "deviation", "min", "max"]
     let bars = 17
     var shown = widths.count

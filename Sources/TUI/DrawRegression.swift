@@ -33,16 +33,13 @@ func drawRegression(
 /// Bars of one width, no residual in the middle: where the bins have no room, three make one.
 private func drawResiduals(_ detail: RegressionDetail, _ rect: Rect, _ state: State, _ grid: inout Grid) {
     var counts = detail.residuals
-    let room = rect.columns - 2
-    if counts.count > room, counts.count % 3 == 0 {
+    let room = Rect(row: rect.row, column: rect.column + 1, rows: rect.rows, columns: rect.columns - 2)
+    if counts.count > room.columns, counts.count % 3 == 0 {
         counts = stride(from: 0, to: counts.count, by: 3).map { counts[$0..<$0 + 3].reduce(0, +) }
     }
-    guard !counts.isEmpty, room > 0 else { return }
-    let width = counts.count <= room ? room / counts.count * counts.count : room
     let reach = detail.reach > 0 ? detail.reach : 1
-    Histogram(range: -reach...reach, counts: counts, role: .series(1), glyphs: state.glyphs).draw(
-        into: &grid,
-        in: Rect(row: rect.row, column: rect.column + 1 + (room - width) / 2, rows: rect.rows, columns: width))
+    Histogram(range: -reach...reach, counts: counts, role: .series(1), glyphs: state.glyphs)
+        .draw(into: &grid, in: room.evenly(counts.count))
 }
 
 /// The scores, then the examples with the largest residuals.

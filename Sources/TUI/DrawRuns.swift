@@ -306,7 +306,9 @@ private func metricLines(_ session: SessionSummary, isCompact: Bool, _ dot: Stri
         if let error { parts.append(Part("RMSE \(Format.number(error))", split == .test ? .good : .text)) }
         if let r2 { parts.append(Part("\(dot)R2 \(Format.number(r2))", split == .test ? .good : .text)) }
         // In units of its own, beside two measures that say more: left out for numbers.
-        if let loss, error == nil { parts.append(Part("\(accuracy == nil ? "" : dot)loss \(Format.number(loss))", .dim)) }
+        if let loss, error == nil {
+            parts.append(Part("\(accuracy == nil ? "" : dot)loss \(Format.number(loss))", .dim))
+        }
         lines.append(parts)
     }
     return lines

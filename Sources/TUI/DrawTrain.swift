@@ -201,7 +201,10 @@ private func nowLines(_ run: RunState) -> [(label: String, value: [Part])] {
     } else {
         for (name, measure) in [("RMSE", "rmse"), ("R2", "r2")] {
             lines.append(
-                ("\(watched.rawValue) \(name)", value("\(watched.rawValue)/\(measure)", { Format.number($0) }, .series(1))))
+                (
+                    "\(watched.rawValue) \(name)",
+                    value("\(watched.rawValue)/\(measure)", { Format.number($0) }, .series(1))
+                ))
         }
     }
     if let curve = run.curves["\(watched.rawValue)/\(quality.metric)"], let best = bestPoint(curve, quality) {
@@ -293,7 +296,8 @@ private func epochLines(_ run: RunState) -> [[Part]] {
             Part(at < train.count ? Format.compact(train.values[at]) : ""),
             Part(index < loss.count ? Format.compact(loss.values[index]) : ""),
             Part(
-                kind == .accuracy ? kind.text(quality.values[index]) : Format.compact(quality.values[index]), step == best ? .good : .text, bold: step == best),
+                kind == .accuracy ? kind.text(quality.values[index]) : Format.compact(quality.values[index]),
+                step == best ? .good : .text, bold: step == best),
         ])
     }
     return lines

@@ -103,6 +103,13 @@ extension Rect {
         )
     }
 
+    /// As many columns of the middle as give each of `parts` equally many; all of them where there are more parts.
+    func evenly(_ parts: Int) -> Rect {
+        guard parts > 0, parts <= columns else { return self }
+        let rest = columns % parts
+        return Rect(row: row, column: column + rest / 2, rows: rows, columns: columns - rest)
+    }
+
     /// The upper `rows` rows, and the rest.
     func split(rows first: Int) -> (Rect, Rect) {
         let first = min(max(0, first), rows)

@@ -222,7 +222,9 @@ private func save(_ session: OpenSession, _ state: State) -> [Command] {
     return [
         .save(
             name: "\(session.name)-\(kind.metric)", csv: chart.csv(),
-            svg: chart.svg(width: 960, height: 480, title: "\(session.name): \(kind == .rmse ? kind.title : kind.title.lowercased())"))
+            svg: chart.svg(
+                width: 960, height: 480,
+                title: "\(session.name): \(kind == .rmse ? kind.title : kind.title.lowercased())"))
     ]
 }
 

@@ -14,7 +14,8 @@ struct ScatterTests {
             predictions.append(value + (random.next() + random.next() - 1) * (1 + value / 6))
         }
         return ScatterChart(
-            x: truth, y: predictions, xLabel: "true price", yLabel: "predicted", note: "\(Format.count(count)) examples",
+            x: truth, y: predictions, xLabel: "true price", yLabel: "predicted",
+            note: "\(Format.count(count)) examples",
             glyphs: glyphs)
     }
 

@@ -69,7 +69,8 @@ let oneOfEach: [RunEvent] = [
             regression: RegressionDetail(
                 scores: RegressionScores(count: 3, mae: 1.0 / 3, rmse: 1e-300, r2: -12.5),
                 pairs: [.init(truth: 0.1, prediction: -16_777_216), .init(truth: 1e-30, prediction: .infinity)],
-                reach: 0.3, residuals: [0, 2, 1], largest: [.init(index: 7, pair: .init(truth: 3.3, prediction: 1e10))]))),
+                reach: 0.3, residuals: [0, 2, 1], largest: [.init(index: 7, pair: .init(truth: 3.3, prediction: 1e10))])
+        )),
     .evaluated(
         .init(
             step: 4, epoch: 1, seconds: 3, split: .validation, loss: 0, accuracy: nil,

@@ -147,7 +147,8 @@ struct GoldenTests {
         let huge = Float.greatestFiniteMagnitude
         let details: [RegressionDetail?] = [
             nil, detail([], r2: nil, reach: 0, [0]), detail([(.nan, .infinity)], r2: .nan, reach: 1, [0, 0]),
-            detail([(huge, -huge), (-huge, huge), (0, 0)], r2: -1e300, reach: 1.7e308, Array(repeating: 3, count: 1000)),
+            detail(
+                [(huge, -huge), (-huge, huge), (0, 0)], r2: -1e300, reach: 1.7e308, Array(repeating: 3, count: 1000)),
             detail([(1, 1)], r2: nil, reach: 0, [Int(Int32.max), Int(Int32.max)]),
         ]
         for target in [nil, "y", ""] as [String?] {

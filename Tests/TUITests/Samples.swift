@@ -198,7 +198,8 @@ enum Sample {
                 runID: "0", name: name, createdAt: now, specYAML: yaml,
                 preprocessingJSON: String(
                     decoding: try JSONEncoder().encode(experiment.preprocessing), as: UTF8.self),
-                datasetJSON: (isDescribed ? experiment.describedFacts : experiment.facts).json, host: "host", processor: "processor", kernels: "kernels",
+                datasetJSON: (isDescribed ? experiment.describedFacts : experiment.facts).json, host: "host",
+                processor: "processor", kernels: "kernels",
                 programVersion: "0", command: [], gitCommit: nil))
         writer.close()
         var facts = SessionFacts(reader: try SessionReader(path: path))

@@ -125,7 +125,9 @@ import Testing
         #expect(abs((predicted.last["prediction"] as? Double ?? 0) - 14.57) < 1.5, "\(predicted.output)")
         let plain = try program.run("predict", "f.session", "new.csv")
         #expect(plain.output.contains(/^new.csv:row 1\t1[0-9.]+\n$/), "\(plain.output)")
-        for command in [["evaluate", "f.session"], ["sessions", "--sessions", "."], ["attach", "f.session", "--plain"]] {
+        for command in [
+            ["evaluate", "f.session"], ["sessions", "--sessions", "."], ["attach", "f.session", "--plain"],
+        ] {
             let shown = try program.run(command)
             #expect(shown.status == 0 && !shown.output.contains("ccuracy"), "\(shown.output)")
         }

@@ -54,7 +54,8 @@ public struct RegressionDetail: Sendable, Equatable {
     public init?(_ inference: Inference, examples: [Int32]) {
         precondition(
             inference.probabilities.count == examples.count && inference.targets.count == examples.count,
-            "\(inference.probabilities.count) predictions of \(inference.targets.count) numbers of \(examples.count) examples")
+            "\(inference.probabilities.count) predictions of \(inference.targets.count) numbers of \(examples.count) examples"
+        )
         guard let scores = RegressionScores(predictions: inference.probabilities, truth: inference.targets) else {
             return nil
         }

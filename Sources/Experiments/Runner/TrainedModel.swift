@@ -51,7 +51,8 @@ public struct TrainedModel: Sendable {
     /// Runs the model over raw examples; `labels` count for losses and hits only.
     public func infer(_ features: FeatureStorage, labels: [Int32], workers: Int) throws -> Inference {
         try Predictor(
-            network, weights: weights, loss: spec.training.loss, data: PreparedExamples(features, labels: labels, by: preprocessing),
+            network, weights: weights, loss: spec.training.loss,
+            data: PreparedExamples(features, labels: labels, by: preprocessing),
             workers: workers
         ).infer()
     }
@@ -83,7 +84,8 @@ public struct TrainedModel: Sendable {
         let prepared = PreparedExamples(
             dataset.features, labels: dataset.labels, targets: dataset.targets, by: preprocessing)
         let inference = try Predictor(
-            network, weights: weights, loss: spec.training.loss, data: prepared, workers: workers).infer(test)
+            network, weights: weights, loss: spec.training.loss, data: prepared, workers: workers
+        ).infer(test)
         let outcome: Evaluation.Outcome
         if spec.training.loss.isRegression {
             guard
@@ -107,7 +109,8 @@ public struct TrainedModel: Sendable {
         }
         if dataset.classes != preprocessing.classes {
             throw .otherData(
-                path: path, field: spec.training.loss.isRegression ? "targets" : "classes", model: list(preprocessing.classes), data: list(dataset.classes))
+                path: path, field: spec.training.loss.isRegression ? "targets" : "classes",
+                model: list(preprocessing.classes), data: list(dataset.classes))
         }
         if dataset.columns != preprocessing.columns {
             throw .otherData(

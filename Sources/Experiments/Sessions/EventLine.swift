@@ -171,7 +171,8 @@ public enum EventLine {
                 .init(
                     step: try fields.integer("step"), epoch: try fields.integer("epoch"),
                     seconds: try fields.double("seconds"), count: try fields.integer("count"),
-                    loss: try fields.double("train/loss"), accuracy: fields.has("train/accuracy") ? try fields.double("train/accuracy") : .nan,
+                    loss: try fields.double("train/loss"),
+                    accuracy: fields.has("train/accuracy") ? try fields.double("train/accuracy") : .nan,
                     learningRate: try fields.double("learning_rate")))
         case "progressed":
             event = .progressed(

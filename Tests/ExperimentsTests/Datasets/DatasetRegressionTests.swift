@@ -72,7 +72,8 @@ import Testing
         }
         for name in ["digits", "iris", "wine", "breast-cancer", "spirals", "shapes"] {
             let said = sentence { try load(name, .meanSquaredError) }
-            #expect(said.contains("'\(name)' has classes (") && said.contains("set training.loss to softmax_cross_entropy"))
+            #expect(
+                said.contains("'\(name)' has classes (") && said.contains("set training.loss to softmax_cross_entropy"))
             #expect(said.contains("data.target") == !["digits", "shapes"].contains(name))
         }
         #expect(
@@ -118,7 +119,8 @@ import Testing
         let targets = (set.targets ?? []).flatMap { value in
             withUnsafeBytes(of: value.bitPattern.littleEndian, Array.init)
         }
-        #expect(SHA256.hex(bytes(of: set) + targets) == "9389eac93e226bc640001d8cf9e714f1e067977912ca02c29f1ae24ff55d1dda")
+        #expect(
+            SHA256.hex(bytes(of: set) + targets) == "9389eac93e226bc640001d8cf9e714f1e067977912ca02c29f1ae24ff55d1dda")
         spec.examples = 310
         let more = try DatasetLoader.load(spec, for: .meanSquaredError)
         #expect(more.targets?.prefix(300).elementsEqual(set.targets ?? []) == true)
