@@ -162,6 +162,41 @@ struct RegressionTrainingTests {
         #expect(losses.min() == losses[before - 1])
     }
 
+    /// A run that goes on ends with the weights that it would have ended with, although it knows better ones.
+    @Test func goingOnPutsNoBestWeightsBackUnasked() throws {
+        let dataset = plane(200)
+        let data = DataSpec(dataset: "plane")
+        let splits = try Splits(dataset, data)
+        let preprocessing = Preprocessing(fitting: dataset, train: splits.train, spec: data)
+        var spec = TrainingSpec()
+        spec.epochs = 6
+        spec.loss = .meanSquaredError
+        // So large a rate that the loss goes up and down: the last epoch is hardly the best.
+        spec.optimizer = .adam(learningRate: 0.9)
+        let network = try Network([.dense(units: nil)], input: preprocessing.shape, classes: 1)
+        func trainer() throws -> Trainer {
+            try Trainer(
+                network, spec: spec,
+                data: PreparedExamples(
+                    dataset.features, labels: dataset.labels, targets: dataset.targets, by: preprocessing),
+                train: splits.train, workers: 1)
+        }
+        let whole = try trainer()
+        let listener = Listener()
+        var loop = TrainingLoop(whole, splits: splits, world: listener.world)
+        _ = loop.run()
+        let snapshot = try #require(listener.snapshots.first { $0.step == 3 * whole.stepsPerEpoch })
+        let resumed = try trainer()
+        resumed.restore(snapshot)
+        let strange = snapshot.modelWeights.map {
+            ParameterValues(name: $0.name, shape: $0.shape, values: $0.values.map { _ in 7 })
+        }
+        var rest = TrainingLoop(
+            resumed, splits: splits, from: snapshot, bestWeights: strange, world: TrainingWorld(emit: { _ in }))
+        _ = rest.run()
+        #expect(resumed.weights == whole.weights)
+    }
+
     @Test func splitsOfNumbersArePlainAndSeeded() throws {
         let dataset = plane(101)
         var spec = DataSpec(dataset: "plane")

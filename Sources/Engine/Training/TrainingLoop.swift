@@ -75,7 +75,8 @@ public struct TrainingLoop {
         epochSums = (snapshot?.epochLossSum ?? 0, snapshot?.epochHits ?? 0, snapshot?.epochExamples ?? 0)
         bestScore = snapshot?.bestScore
         epochsSinceBest = snapshot?.epochsSinceBest ?? 0
-        self.bestWeights = bestWeights
+        // A run that does not put the best weights back ends with its last ones, resumed or not.
+        self.bestWeights = trainer.spec.earlyStopping?.restoresBest == true ? bestWeights : nil
         let now = wb_clock_ns()
         origin = now &- UInt64((snapshot?.seconds ?? 0) * 1e9)
         progressAt = now
