@@ -253,9 +253,9 @@ void wb_transpose_f32(int rows, int columns, const float *x, int ldx, float *yt,
         for (int i = 0; i < rows; i++) yt[(size_t)j * ldt + i] = x[(size_t)i * ldx + j];
 }
 
-void wb_softmax_cross_entropy_f32(int n, int classes, int ld, const float *logits, const int32_t *labels, float smoothing,
-                                  const float *weights, float scale, double *losses, int32_t *hits, float *dlogits,
-                                  float *probabilities) {
+void wb_softmax_cross_entropy_f32(int n, int classes, int ld, const float *logits, const int32_t *labels,
+                                  const int32_t *second, const float *mix, float smoothing, const float *weights,
+                                  float scale, double *losses, int32_t *hits, float *dlogits, float *probabilities) {
     for (int i = 0; i < n; i++) {
         const float *z = logits + (size_t)i * ld;
         float weight = weights ? weights[i] : 1, share = smoothing / (float)classes;
@@ -269,6 +269,9 @@ void wb_softmax_cross_entropy_f32(int n, int classes, int ld, const float *logit
         for (int j = 0; j < classes; j++) sum += finite ? exp((double)z[j] - (double)z[best]) : NAN;
         double log_sum = log(sum) + (double)z[best];
         losses[i] = labels ? log_sum - (double)z[labels[i]] : 0;
+        // Of two labels the first counts `mix` and the second the rest.
+        float rest = second ? 1 - mix[i] : 0;
+        if (second) losses[i] += (double)rest * ((double)z[labels[i]] - (double)z[second[i]]);
         if (labels && smoothing != 0) {
             for (int j = 0; j < classes; j++) mean += (double)z[j];
             losses[i] = (1 - (double)smoothing) * losses[i] + (double)smoothing * (log_sum - mean / classes);
@@ -278,26 +281,29 @@ void wb_softmax_cross_entropy_f32(int n, int classes, int ld, const float *logit
         for (int j = 0; j < classes && (dlogits || probabilities); j++) {
             float p = finite ? (float)(exp((double)z[j] - (double)z[best]) / sum) : NAN;
             if (probabilities) probabilities[(size_t)i * classes + j] = p;
-            if (dlogits)
-                dlogits[(size_t)i * ld + j] = (p - (labels[i] == j ? 1 - smoothing : 0) - share) * (weight * scale);
+            float wanted = labels && labels[i] == j ? 1 - rest : 0;
+            if (second && second[i] == j) wanted += rest;
+            if (dlogits) dlogits[(size_t)i * ld + j] = (p - wanted * (1 - smoothing) - share) * (weight * scale);
         }
         if (dlogits)
             for (int j = classes; j < ld; j++) dlogits[(size_t)i * ld + j] = 0;
     }
 }
 
-void wb_sigmoid_cross_entropy_f32(int n, int ld, const float *logits, const int32_t *labels, const float *weights,
-                                  float scale, double *losses, int32_t *hits, float *dlogits, float *probabilities) {
+void wb_sigmoid_cross_entropy_f32(int n, int ld, const float *logits, const int32_t *labels, const int32_t *second,
+                                  const float *mix, const float *weights, float scale, double *losses, int32_t *hits,
+                                  float *dlogits, float *probabilities) {
     for (int i = 0; i < n; i++) {
         double z = logits[(size_t)i * ld], small = exp(-fabs(z));
-        double p = z >= 0 ? 1 / (1 + small) : small / (1 + small);
-        float weight = weights ? weights[i] : 1;
-        // log(1 + e^z) - label*z, written so that nothing overflows.
-        losses[i] = labels ? (double)weight * ((z > 0 ? z : 0) + log1p(small) - labels[i] * z) : 0;
+        double p = z >= 0 ? 1 / (1 + small) : small / (1 + small), other = z >= 0 ? small / (1 + small) : 1 / (1 + small);
+        float weight = weights ? weights[i] : 1, wanted = labels ? (float)labels[i] : 0;
+        if (second) wanted = mix[i] * wanted + (1 - mix[i]) * (float)second[i];
+        // log(1 + e^z) - wanted*z, written so that nothing overflows.
+        losses[i] = labels ? (double)weight * ((z > 0 ? z : 0) + log1p(small) - (double)wanted * z) : 0;
         if (hits) hits[i] = labels && isfinite(z) && (z > 0) == (labels[i] != 0);
-        if (probabilities) probabilities[2 * i + 1] = (float)p, probabilities[2 * i] = (float)(z >= 0 ? small / (1 + small) : 1 / (1 + small));
+        if (probabilities) probabilities[2 * i + 1] = (float)p, probabilities[2 * i] = (float)other;
         if (!dlogits) continue;
-        dlogits[(size_t)i * ld] = ((float)p - (float)labels[i]) * (weight * scale);
+        dlogits[(size_t)i * ld] = ((float)p - wanted) * (weight * scale);
         for (int j = 1; j < ld; j++) dlogits[(size_t)i * ld + j] = 0;
     }
 }

@@ -19,7 +19,7 @@ struct EvaluateCommand: ParsableCommand {
     func run() throws {
         let model = try TrainedModel(session: sessionOptions.path(of: session), best: best)
         let result = try model.evaluate(data: data, workers: workerOptions.workers ?? Machine.processors)
-        if !json { for remark in result.remarks { Output.note(remark) } }
+        if !json { for note in result.notes { Output.note(note) } }
         switch result.outcome {
         case .classes(let confusion, let logLoss): tell(result, confusion, logLoss, step: model.step)
         case .numbers(let scores): tell(result, scores, step: model.step)

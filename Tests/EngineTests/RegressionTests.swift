@@ -122,7 +122,7 @@ struct RegressionTrainingTests {
             train: splits.train, workers: 2)
         let listener = Listener()
         var loop = TrainingLoop(trainer, splits: splits, world: listener.world)
-        return (listener, loop.run(), dataset, trainer, splits)
+        return (listener, try loop.run(), dataset, trainer, splits)
     }
 
     /// What a person sees is in the target's own units, losses are of what the network learns; no accuracy anywhere.
@@ -184,7 +184,7 @@ struct RegressionTrainingTests {
         let whole = try trainer()
         let listener = Listener()
         var loop = TrainingLoop(whole, splits: splits, world: listener.world)
-        _ = loop.run()
+        _ = try loop.run()
         let snapshot = try #require(listener.snapshots.first { $0.step == 3 * whole.stepsPerEpoch })
         let resumed = try trainer()
         resumed.restore(snapshot)
@@ -193,7 +193,7 @@ struct RegressionTrainingTests {
         }
         var rest = TrainingLoop(
             resumed, splits: splits, from: snapshot, bestWeights: strange, world: TrainingWorld(emit: { _ in }))
-        _ = rest.run()
+        _ = try rest.run()
         #expect(resumed.weights == whole.weights)
     }
 

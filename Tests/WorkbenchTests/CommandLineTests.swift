@@ -209,6 +209,9 @@ struct Mistake: Sendable, CustomTestStringConvertible {
             arguments: ["train", "iris-mlp", "--set", "training.loss=mean_squared_error"],
             names: ["'iris' has classes", "softmax_cross_entropy", "data.target"]),
         Mistake(
+            name: "classes of numbers balanced", arguments: ["train", "friedman-mlp", "--set", "data.balance=smote"],
+            names: ["data.balance smote needs classes", "mean_squared_error"]),
+        Mistake(
             name: "text among numbers to predict",
             arguments: ["train", "words.csv", "--set", "training.loss=huber"],
             names: ["words.csv, line 3", "'many'", "'y'", "--target"]),

@@ -22,12 +22,15 @@ public struct Column: Sendable, Equatable, Codable {
 public enum FeatureStorage: Sendable, Equatable {
     case bytes([UInt8])
     case floats([Float])
+    /// Images that are decoded when they are wanted.
+    case streamed(StreamedExamples)
 
     /// Number of values.
     public var count: Int {
         switch self {
         case .bytes(let values): values.count
         case .floats(let values): values.count
+        case .streamed(let examples): examples.count * examples.exampleBytes
         }
     }
 }
@@ -61,17 +64,17 @@ public struct Dataset: Sendable {
     public var officialTest: Range<Int>?
     /// Files that were left out.
     public var skipped: [SkippedFile]
-    /// What else a person should know of how the examples were read, in sentences.
-    public var remarks: [String]
     /// Where the examples come from, in a few words for a person ("built in", "4 IDX files in data/mnist").
     public var origin: String
     /// Name of the label column, for tables.
     public var target: String?
+    /// What a person should know of how it was loaded, in sentences.
+    public var notes: [String]
 
     public init(
         name: String, shape: TensorShape, classes: [String], columns: [Column] = [], features: FeatureStorage,
         labels: [Int32], targets: [Float]? = nil, officialTest: Range<Int>? = nil, skipped: [SkippedFile] = [],
-        remarks: [String] = [], origin: String, target: String? = nil
+        origin: String, target: String? = nil, notes: [String] = []
     ) {
         precondition(
             features.count == labels.count * shape.count,
@@ -88,9 +91,9 @@ public struct Dataset: Sendable {
         self.targets = targets
         self.officialTest = officialTest
         self.skipped = skipped
-        self.remarks = remarks
         self.origin = origin
         self.target = target
+        self.notes = notes
     }
 
     /// Number of examples.

@@ -77,6 +77,9 @@ final class ConvHandle: @unchecked Sendable {
     /// Floats of the weights as the kernels want them.
     var storedFloats: Int { Int(wb_conv_weights_floats(pointer)) }
 
+    /// Names of oneDNN's implementations: forward, backward to the weights, backward to the input.
+    var implementations: String { String(cString: wb_conv_implementations(pointer)) }
+
     /// Whether plain weights are what oneDNN is told of.
     private var isPlain: Bool { plannedChannels == channels && plannedGroups == spec.groups }
 

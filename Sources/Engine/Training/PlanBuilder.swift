@@ -83,7 +83,9 @@ final class ConvSet {
         }
         let needsGradient = network.gradientFlows(toInput: inputGradient)
         for layer in network.layers {
-            if let order = layer.inputs.first.flatMap({ orders[$0] }), layer.isElementwise { orders[layer.index] = order }
+            if let order = layer.inputs.first.flatMap({ orders[$0] }), layer.isElementwise {
+                orders[layer.index] = order
+            }
             guard let input = layer.inputs.first.flatMap({ images[$0] }) else { continue }
             if case .conv(let conv) = layer.spec, !layer.isDepthwise {
                 let handle = try ConvHandle(
@@ -228,7 +230,8 @@ final class PlanBuilder {
         }
         let timed = runs.map { run in
             run.tiles.count == 1
-                ? Self.timed(run.part, run.tiles[0]) : Self.timed(run.part) { worker in for tile in run.tiles { tile(worker) } }
+                ? Self.timed(run.part, run.tiles[0])
+                : Self.timed(run.part) { worker in for tile in run.tiles { tile(worker) } }
         }
         return timed.count == 1 ? timed[0] : { worker in for tile in timed { tile(worker) } }
     }
@@ -420,7 +423,8 @@ private struct LayerLine {
             }
         case .add:
             if let a = inputs[0].image, let b = inputs[1].image, a.block != b.block {
-                let made = PlannedReblock(plan, inputs[1], block: a.block, needsGradient: flows[layer.inputs[1]] == true)
+                let made = PlannedReblock(
+                    plan, inputs[1], block: a.block, needsGradient: flows[layer.inputs[1]] == true)
                 inputs[1] = plan(made, made.output)
             }
             let made = PlannedAdd(plan, inputs[0], inputs[1], relu: layer.activation == .relu)

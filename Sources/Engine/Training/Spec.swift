@@ -6,6 +6,8 @@ public struct Spec: Sendable, Equatable {
     public var data: DataSpec
     public var network: [LayerSpec]
     public var training: TrainingSpec
+    /// What is done to the training examples, in this order.
+    public var augment: [Augmentation] = []
 
     public init(name: String, data: DataSpec, network: [LayerSpec], training: TrainingSpec) {
         self.name = name
@@ -38,6 +40,13 @@ public struct DataSpec: Sendable, Equatable {
     public var resize: ImageSize?
     /// Turn colour images to grey (ITU-R BT.601 luma).
     public var grey: Bool = false
+    /// Decode the images of a folder when they are wanted instead of keeping all in memory; false: only when they would take
+    /// more than half of it.
+    public var stream: Bool = false
+    /// MiB of decoded images that are kept while streaming.
+    public var cache: Int = 512
+    /// What is done about classes of different size.
+    public var balance: Balance = .none
 
     public init(dataset: String) { self.dataset = dataset }
 }

@@ -67,21 +67,21 @@ enum TableLoader {
         }
         try MemoryBudget.check("the table \(table.path)", bytes: table.rowCount * inputs.count * 4)
         var (columns, values) = try features(of: inputs, in: table)
-        var remarks: [String] = []
+        var notes: [String] = []
         if rows.count < table.rowCount {
             values = rows.flatMap { values[$0 * columns.count..<($0 + 1) * columns.count] }
             let kept = Set(rows)
             let missing = (0..<table.rowCount).filter { !kept.contains($0) }
             let lines = missing.prefix(5).map { String(table.line(ofRow: $0)) }.joined(separator: ", ")
-            remarks = [
+            notes = [
                 "\(missing.count) of \(table.rowCount) rows of \(table.path) have no value in the target column '\(column)' "
                     + "and were left out (line \(lines)\(missing.count > 5 ? ", …" : ""))."
             ]
         }
         return Dataset(
             name: name, shape: .vector(columns.count), classes: [column], columns: columns, features: .floats(values),
-            labels: Array(repeating: 0, count: rows.count), targets: targets, remarks: remarks, origin: origin,
-            target: column)
+            labels: Array(repeating: 0, count: rows.count), targets: targets, origin: origin,
+            target: column, notes: notes)
     }
 
     // MARK: The label

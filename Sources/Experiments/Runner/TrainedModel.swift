@@ -64,7 +64,7 @@ public struct TrainedModel: Sendable {
         /// Where numbers are predicted: the name of that number alone.
         public var classes: [String]
         /// What should be known of how the data were read, in sentences.
-        public var remarks: [String]
+        public var notes: [String]
 
         /// What was found.
         public enum Outcome: Sendable {
@@ -98,7 +98,7 @@ public struct TrainedModel: Sendable {
             outcome = .classes(matrix, logLoss: inference.meanLoss)
         }
         return Evaluation(
-            outcome: outcome, examples: test.count, classes: preprocessing.classes, remarks: dataset.remarks)
+            outcome: outcome, examples: test.count, classes: preprocessing.classes, notes: dataset.notes)
     }
 
     /// Refuses data that the preprocessing was not made for.

@@ -46,15 +46,13 @@ public final class TrainingRun {
     private let hasBegun: Bool
 
     /// Begins a run in a new session file at `path`.
-    /// - Throws: ``SessionError``, ``ConvolutionError``.
+    /// - Throws: ``SessionError``, ``BalanceError``, ``ConvolutionError``.
     public init(
         _ experiment: Experiment, path: String, workers: Int, programVersion: String, command: [String]
     ) throws {
         self.experiment = experiment
         self.path = path
-        trainer = try Trainer(
-            experiment.network, spec: experiment.spec.training, data: experiment.prepared,
-            train: experiment.splits.train, workers: workers)
+        trainer = try experiment.trainer(workers: workers)
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         writer = try SessionWriter.create(
@@ -94,9 +92,7 @@ public final class TrainingRun {
                 throw ResumeError.otherData(path: path, recorded: recorded, found: found)
             }
         }
-        trainer = try Trainer(
-            experiment.network, spec: spec.training, data: experiment.prepared, train: experiment.splits.train,
-            workers: workers)
+        trainer = try experiment.trainer(workers: workers)
         let parameters = experiment.network.parameters
         snapshot = try bytes.map { try Snapshot($0, parameters: parameters, training: spec.training) }
         bestWeights = try best.map { try Snapshot($0, parameters: parameters, training: nil).modelWeights }
@@ -106,7 +102,8 @@ public final class TrainingRun {
 
     /// Trains to the end, recording and telling everything.
     /// - Returns: the last event.
-    /// - Throws: ``SessionError`` when the end could not be stored.
+    /// - Throws: ``SessionError`` when the end could not be stored, ``ExampleError`` when a streamed image is gone: the run
+    ///   stands at its last checkpoint then and can be resumed.
     public func run(_ observer: RunObserver) throws -> RunEvent.Finished {
         let commands = commands
         var server: LinkServer?
@@ -130,8 +127,8 @@ public final class TrainingRun {
                         step: trainer.step, seconds: snapshot?.seconds ?? 0, workers: trainer.workers)))
         } else {
             recorder.record(.started(experiment.started(trainer: trainer)))
-            for remark in experiment.dataset.remarks {
-                recorder.record(.warned(RunEvent.Warned(step: 0, message: remark)))
+            for note in experiment.dataset.notes {
+                recorder.record(.warned(RunEvent.Warned(step: 0, message: note)))
             }
             for skipped in experiment.dataset.skipped.prefix(20) {
                 recorder.record(
@@ -149,7 +146,15 @@ public final class TrainingRun {
             world: TrainingWorld(
                 emit: { recorder.record($0) }, checkpoint: { recorder.record($0, $1) },
                 commands: { commands.take(wait: $0) }))
-        var finished = loop.run()
+        var finished: RunEvent.Finished
+        do {
+            finished = try loop.run()
+        } catch {
+            try recorder.finish()
+            writer.close()
+            server?.close()
+            throw error
+        }
         finished.weightsSHA256 = trainer.weights.sha256
         // Before the last event: who reads a finished run finds all of it. Of predicted numbers the evaluation itself
         // tells which are worst.

@@ -31,7 +31,7 @@ import Testing
         let set = try load("rooms,price,town\n3,250000.5,a\n4,3e5,b\n2,-1,a\n", target: "price")
         #expect(set.targets == [250000.5, 300000, -1])
         #expect(set.classes == ["price"] && set.target == "price" && set.labels == [0, 0, 0])
-        #expect(set.columns.map(\.name) == ["rooms", "town"] && set.remarks.isEmpty)
+        #expect(set.columns.map(\.name) == ["rooms", "town"] && set.notes.isEmpty)
         // Whole numbers that could be classes too: the loss decides.
         #expect(try load("x,y\n1,0\n2,1\n3,1\n").targets == [0, 1, 1])
         #expect(try load("x,y\n1,0\n2,1\n3,1\n", .softmaxCrossEntropy()).targets == nil)
@@ -44,12 +44,12 @@ import Testing
         guard case .floats(let values) = set.features else { throw Surprise() }
         #expect(values == [1, 0, 3, 0, 6, 0])
         #expect(
-            set.remarks == [
+            set.notes == [
                 "3 of 6 rows of \(folder["x.csv"]) have no value in the target column 'y' and were left out (line 3, 5, 6)."
             ])
         let many = "a,y\n" + (0..<9).map { "\($0),\($0 == 4 ? "1" : "")\n" }.joined()
-        #expect(try load(many).remarks[0].hasPrefix("8 of 9 rows"))
-        #expect(try load(many).remarks[0].hasSuffix("(line 2, 3, 4, 5, 7, …)."))
+        #expect(try load(many).notes[0].hasPrefix("8 of 9 rows"))
+        #expect(try load(many).notes[0].hasSuffix("(line 2, 3, 4, 5, 7, …)."))
         #expect(sentence { try load("a,y\n1,\n2,NA\n") }.contains("'y' cannot be the label: it is empty in every row"))
     }
 
