@@ -121,6 +121,7 @@ private func isOffered(_ action: Action, _ state: State) -> Bool {
     case (.play, _), (.faster, _), (.stepForward, _): state.session?.hasTimeline == true
     case (.toEnd, _): state.session?.replay != nil
     case (.split, _): state.session.map { $0.run.evaluations.count > 1 } ?? false
+    case (.confusionMode, _), (.up, .evaluate): state.session.map { !$0.predictsNumbers } ?? false
     default: true
     }
 }

@@ -31,16 +31,23 @@ struct SessionsCommand: ParsableCommand {
                 fields += summary.metrics.sorted { $0.key < $1.key }.map { ($0.key, $0.value as Any?) }
                 Output.line(Output.json(fields))
             } else {
-                let accuracy =
-                    (summary.metrics["test/accuracy"] ?? summary.metrics["validation/accuracy"])
-                    .map { Format.percent($0) } ?? "-"
                 let columns = [
-                    padded(status, 12), padded("\(summary.epoch)/\(epochs)", 9), padded(accuracy, 10),
+                    padded(status, 12), padded("\(summary.epoch)/\(epochs)", 9), padded(score(summary), 10),
                     padded(Format.duration(summary.seconds), 10), sanitised(summary.fileName),
                 ]
                 Output.line(columns.joined() + (detail.isEmpty ? "" : "  \(sanitised(detail))"))
             }
         }
+    }
+
+    /// Of the test split where it was measured, else of the validation split.
+    private func score(_ summary: SessionSummary) -> String {
+        for split in [Split.test, .validation] {
+            if let accuracy = summary.metrics["\(split.rawValue)/accuracy"] { return Format.percent(accuracy) }
+            if let r2 = summary.metrics["\(split.rawValue)/r2"] { return "R2 \(Format.compact(r2))" }
+            if let error = summary.metrics["\(split.rawValue)/rmse"] { return "RMSE \(Format.compact(error))" }
+        }
+        return "-"
     }
 
     private func padded(_ text: String, _ width: Int) -> String {
