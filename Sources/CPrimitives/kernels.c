@@ -27,8 +27,11 @@ typedef struct {
     void (*layer_norm_backward)(int, int, int, const float *, const float *, const float *, const float *, float *, float *,
                                 float *);
     void (*add)(size_t, const float *, const float *, int, float *);
+    void (*join_backward)(size_t, const float *, const float *, const float *, float *);
     void (*multiply)(size_t, const float *, const float *, float *);
     double (*sum_squares)(size_t, const float *);
+    void (*to_bf16)(size_t, const float *, uint16_t *);
+    void (*round_bf16)(size_t, const float *, float *);
     void (*relu_backward)(size_t, const float *, const float *, float *);
     void (*unblock)(int, int, int, int, const float *, float *, int);
     void (*block)(int, int, int, int, const float *, int, float *);
@@ -151,7 +154,12 @@ void wb_layer_norm_backward_f32(int n, int width, int ld, const float *x, const 
     k->layer_norm_backward(n, width, ld, x, statistics, gamma, dy, dx, dgamma, dbeta);
 }
 void wb_add_f32(size_t count, const float *a, const float *b, int relu, float *y) { k->add(count, a, b, relu, y); }
+void wb_join_backward_f32(size_t count, const float *y, const float *a, const float *b, float *dx) {
+    k->join_backward(count, y, a, b, dx);
+}
 void wb_multiply_f32(size_t count, const float *a, const float *b, float *y) { k->multiply(count, a, b, y); }
+void wb_to_bf16(size_t count, const float *x, uint16_t *y) { k->to_bf16(count, x, y); }
+void wb_round_bf16_f32(size_t count, const float *x, float *y) { k->round_bf16(count, x, y); }
 double wb_sum_squares_f32(size_t count, const float *x) { return k->sum_squares(count, x); }
 int wb_tree_sum_squares_f32(size_t count, int parts, size_t stride, const float *x, float *sum, double *squares) {
     int finite = k->tree_sum(count, parts, stride, x, sum);

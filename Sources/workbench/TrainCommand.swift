@@ -19,6 +19,7 @@ struct TrainCommand: ParsableCommand {
     var target: String?
     @Option(parsing: .singleValue, help: "Column of a CSV file to leave out; may be repeated.")
     var ignore: [String] = []
+    @Option(help: "A session whose weights the run starts from.") var from: String?
     @Option(
         name: .customLong("set"), parsing: .singleValue,
         help: "KEY=VALUE of the spec, such as training.batch=64; may be repeated.")
@@ -57,7 +58,8 @@ struct TrainCommand: ParsableCommand {
         }
         let experiment = try Experiment(spec: spec, yaml: yaml)
         let run = try TrainingRun(
-            experiment, path: path, workers: workerOptions.workers ?? Machine.processors,
+            experiment, path: path, from: from.map { try TrainedModel(session: sessionOptions.path(of: $0)) },
+            workers: workerOptions.workers ?? Machine.processors,
             programVersion: programVersion, command: CommandLine.arguments)
         try RunOnTerminal(json: json, silent: engine).drive(run)
     }

@@ -172,6 +172,64 @@ struct LayerTests {
         print("random convolutions: \(count), strided 1x1 among them \(strided), by Winograd \(winograd)")
     }
 
+    /// With precision bf16, convolutions and dense layers are plain sums of products of rounded values.
+    @Test func bf16MultipliesRoundedValues() throws {
+        func rounded(_ x: [Float]) -> [Float] {
+            x.map { value in
+                let bits = value.bitPattern
+                return Float(bitPattern: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) & 0xFFFF_0000)
+            }
+        }
+        guard Machine.measureConvolution(.bf16) > 0 else {
+            print("bf16: this processor has no convolutions of it; 30 cases skipped")
+            return
+        }
+        var random = CounterRandom(seed: 10, purpose: .benchmark)
+        for round in 0..<30 {
+            var spec = ConvolutionSpec(filters: 1 + Int(random.below(40)), kernel: 1 + Int(random.below(3)))
+            spec.stride = 1 + Int(random.below(2))
+            spec.padding = random.below(2) == 0 ? .same : .valid
+            let (channels, side, n) = (
+                round % 3 == 0 ? 3 : 16 * (1 + Int(random.below(2))), 5 + Int(random.below(6)), 3
+            )
+            let plain = try #require(Reference.Convolution(spec, n: n, channels: channels, h: side, w: side))
+            let x = numbers(n * channels * side * side, &random)
+            let (weight, bias) = (numbers(plain.weights, &random), numbers(spec.filters, &random))
+            let dy = numbers(plain.outputs, &random)
+            let result = try LayerHarness.run(
+                [.conv(spec)], input: .image(channels: channels, height: side, width: side), examples: n, x: x,
+                parameters: ["0.conv.weight": weight, "0.conv.bias": bias], outputGradient: dy, shardSize: 2,
+                precision: .bf16)
+            let (rx, rw, rdy) = (rounded(x), rounded(weight), rounded(dy))
+            var y = (0..<plain.outputs).map { Double(bias[plain.filter($0)]) }
+            var (dx, dw) = ([Double](repeating: 0, count: x.count), [Double](repeating: 0, count: weight.count))
+            plain.forEach { o, i, k in
+                y[o] += Double(rx[i]) * Double(rw[k])
+                dx[i] += Double(rdy[o]) * Double(rw[k])
+                dw[k] += Double(rdy[o]) * Double(rx[i])
+            }
+            let place: Comment = "bf16 \(n)x\(channels)x\(side)x\(side), \(spec)"
+            expectNear(result.output, y, place)
+            expectNear(result.inputGradient, dx, "\(place) to the input")
+            expectNear(result.parameterGradients["0.conv.weight"] ?? [], dw, "\(place) to the weights")
+        }
+        for (inputs, outputs) in [(20, 7), (300, 64)] {
+            let x = numbers(5 * inputs, &random)
+            let weight = numbers(outputs * inputs, &random)
+            let result = try LayerHarness.run(
+                [.dense(units: outputs)], input: .vector(inputs), examples: 5, x: x,
+                parameters: ["0.dense.weight": weight], outputGradient: numbers(5 * outputs, &random), shardSize: 2,
+                precision: .bf16)
+            let (rx, rw) = (rounded(x), rounded(weight))
+            let y = (0..<5 * outputs).map { place in
+                (0..<inputs).reduce(0.0) {
+                    $0 + Double(rx[place / outputs * inputs + $1]) * Double(rw[place % outputs * inputs + $1])
+                }
+            }
+            expectNear(result.output, y, "bf16 dense")
+        }
+    }
+
     /// oneDNN has a reference implementation for what its fast ones do not take, two hundred times slower: none of what people
     /// build falls to it.
     @Test func noConvolutionIsAReferenceOne() throws {

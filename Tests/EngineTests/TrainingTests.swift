@@ -106,37 +106,38 @@ struct Recipe: Sendable, CustomTestStringConvertible {
         .dense(units: nil),
     ]
 
-    static let all: [Recipe] = [
-        with("adam") { _ in },
-        with("sgd") { $0.optimizer = .sgd(learningRate: 0.05) },
-        with("sgd, Nesterov, decay, step schedule") {
-            $0.optimizer = .sgd(learningRate: 0.05, momentum: 0.9, nesterov: true, weightDecay: 0.001)
-            $0.schedule = .step(every: 1, factor: 0.5)
-        },
-        with("adamw, clipped, cosine, warm-up") {
-            $0.optimizer = .adamW(learningRate: 0.003)
-            $0.clipNorm = 0.5
-            $0.schedule = .cosine(minimum: 1e-5)
-            $0.warmupSteps = 5
-        },
-        with("rmsprop, averaged, one cycle") {
-            $0.optimizer = .rmsProp(learningRate: 0.001, momentum: 0.5)
-            $0.averageDecay = 0.9
-            $0.schedule = .oneCycle(maximum: 0.003)
-        },
-        with("adagrad, class weights, plateau") {
-            $0.optimizer = .adagrad(learningRate: 0.02)
-            $0.classWeights = .balanced
-            $0.schedule = .reduceOnPlateau(factor: 0.5, patience: 0)
-            $0.epochs = 3
-        },
-        with("deep, sgd, clipped", deep) {
-            $0.optimizer = .sgd(learningRate: 0.05, momentum: 0.9)
-            $0.clipNorm = 1
-            $0.loss = .softmaxCrossEntropy(labelSmoothing: 0.1)
-        },
-        with("deep, adam, averaged", deep) { $0.averageDecay = 0.95 },
-    ]
+    static let all: [Recipe] =
+        [
+            with("adam") { _ in },
+            with("sgd") { $0.optimizer = .sgd(learningRate: 0.05) },
+            with("sgd, Nesterov, decay, step schedule") {
+                $0.optimizer = .sgd(learningRate: 0.05, momentum: 0.9, nesterov: true, weightDecay: 0.001)
+                $0.schedule = .step(every: 1, factor: 0.5)
+            },
+            with("adamw, clipped, cosine, warm-up") {
+                $0.optimizer = .adamW(learningRate: 0.003)
+                $0.clipNorm = 0.5
+                $0.schedule = .cosine(minimum: 1e-5)
+                $0.warmupSteps = 5
+            },
+            with("rmsprop, averaged, one cycle") {
+                $0.optimizer = .rmsProp(learningRate: 0.001, momentum: 0.5)
+                $0.averageDecay = 0.9
+                $0.schedule = .oneCycle(maximum: 0.003)
+            },
+            with("adagrad, class weights, plateau") {
+                $0.optimizer = .adagrad(learningRate: 0.02)
+                $0.classWeights = .balanced
+                $0.schedule = .reduceOnPlateau(factor: 0.5, patience: 0)
+                $0.epochs = 3
+            },
+            with("deep, sgd, clipped", deep) {
+                $0.optimizer = .sgd(learningRate: 0.05, momentum: 0.9)
+                $0.clipNorm = 1
+                $0.loss = .softmaxCrossEntropy(labelSmoothing: 0.1)
+            },
+            with("deep, adam, averaged", deep) { $0.averageDecay = 0.95 },
+        ] + (Machine.measureConvolution(.bf16) > 0 ? [with("bf16") { $0.precision = .bf16 }] : [])
 
     func trainer(workers: Int, logEvery: Int = 1) throws -> (Trainer, Splits) {
         let dataset = Toy.images(333)

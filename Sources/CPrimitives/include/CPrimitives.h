@@ -18,7 +18,7 @@
 void wb_thread_prepare(void);
 /// Nanoseconds of a clock that never goes back.
 uint64_t wb_clock_ns(void);
-/// What computes: "oneDNN 2.6.3, avx512_core_vnni; kernels avx512". Written to `text`, cut at `size`.
+/// What computes: "oneDNN 2.6.3 avx512_core_vnni, kernels avx512/2". Written to `text`, cut at `size`.
 void wb_describe(char *text, size_t size);
 
 /// A team of workers that take tiles of phases and meet at a barrier after each.
@@ -43,6 +43,7 @@ typedef struct {
     int k, kh, kw;               // output channels, kernel
     int stride, pad_top, pad_left, pad_bottom, pad_right;
     int dilation, groups;        // 1 for none
+    int bf16;                    // 1: products of bfloat16 values, summed in float32; what is stored stays float32
 } wb_conv_shape;
 
 typedef struct wb_conv wb_conv;
@@ -167,6 +168,9 @@ void wb_activation_forward_f32(int kind, float slope, size_t count, const float 
 /// dx = dy * f'(x), where y = f(x). In place (dx = dy) allowed.
 void wb_activation_backward_f32(int kind, float slope, size_t count, const float *x, const float *y, const float *dy,
                                 float *dx);
+/// The nearest bfloat16 values (ties to even), as such and as floats. In place allowed for the latter.
+void wb_to_bf16(size_t count, const float *x, uint16_t *y);
+void wb_round_bf16_f32(size_t count, const float *x, float *y);
 /// Zeroes what lies beyond `channels` in (n, blocks, plane, block).
 void wb_clear_padding_f32(int n, int channels, int plane, int block, float *x);
 /// Softmax over the first `width` of `ld` floats of each row, the rest zero; backward from y.
@@ -200,6 +204,8 @@ void wb_layer_norm_backward_f32(int n, int width, int ld, const float *x, const 
 
 /// y = a + b, then max(0, .) with `relu`; y = a * b. In place allowed.
 void wb_add_f32(size_t count, const float *a, const float *b, int relu, float *y);
+/// dx = a + b where y > 0 (y NULL: everywhere), else 0: gradients of two branches after a ReLU. In place allowed.
+void wb_join_backward_f32(size_t count, const float *y, const float *a, const float *b, float *dx);
 void wb_multiply_f32(size_t count, const float *a, const float *b, float *y);
 
 /// dx = y > 0 ? dy : 0. In place allowed.
@@ -278,3 +284,6 @@ void wb_update_f32(size_t count, const wb_update *u, float *p, float *m, float *
 
 /// Peak of float32 multiply-adds on this thread, GFLOP/s, measured over about 50 ms.
 double wb_measure_peak_gflops(void);
+/// Speed of a 5x5 convolution of 8 images of 64 channels and 16x16 pixels by direct sums on this thread, GFLOP/s; 0 when
+/// there is none of that precision here.
+double wb_measure_conv_gflops(int bf16);

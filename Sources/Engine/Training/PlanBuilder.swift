@@ -69,11 +69,14 @@ final class ConvSet {
     let images: [Int: ImageLayout]
     /// Layers that give a flattened image whose features lie as the image did, and how.
     let orders: [Int: ImageLayout]
+    let precision: Precision
 
     /// - Parameter inputGradient: the gradient of the network's input is wanted too.
     init(
-        _ network: Network, examples: Int, training: Bool, weightsOf: ConvSet? = nil, inputGradient: Bool = false
+        _ network: Network, examples: Int, training: Bool, precision: Precision = .f32, weightsOf: ConvSet? = nil,
+        inputGradient: Bool = false
     ) throws(ConvolutionError) {
+        self.precision = precision
         self.examples = examples
         var handles: [Int: ConvHandle] = [:]
         var images: [Int: ImageLayout] = [:]
@@ -91,7 +94,7 @@ final class ConvSet {
                 let handle = try ConvHandle(
                     examples: examples, input: input, spec: conv, relu: layer.activation == .relu,
                     backward: !training ? .none : needsGradient[layer.inputs[0]] == true ? .weightsAndInput : .weights,
-                    weightsOf: weightsOf?.handles[layer.index])
+                    precision: precision, weightsOf: weightsOf?.handles[layer.index])
                 handles[layer.index] = handle
                 images[layer.index] = handle.output
             } else if case .image(let channels, let height, let width) = layer.output {
@@ -176,6 +179,7 @@ final class PlanBuilder {
     private let convSets: (Int) -> ConvSet
     private var repacked: [Int: UnsafeMutablePointer<Float>] = [:]
     private var repacks: [Tile] = []
+    private var rounded: [Int: UnsafeMutablePointer<Float>] = [:]
 
     init(
         _ parameters: Parameters, shards: [Shard], training: Bool, clips: Bool = false,
@@ -290,6 +294,24 @@ final class PlanBuilder {
         return copy
     }
 
+    /// What convolutions and dense layers multiply.
+    var precision: Precision { convSets(shards[0].count).precision }
+
+    /// Weights of a dense layer as it multiplies with them: the stored ones, or copies rounded at the plan's start.
+    func denseWeights(_ slot: ParameterSlot) -> UnsafeMutablePointer<Float> {
+        let stored = parameters.values + slot.offset
+        guard precision == .bf16 else { return stored }
+        if let copy = rounded[slot.offset] { return copy }
+        let copy = arena.floats(slot.length)
+        let piece = 65536
+        for first in stride(from: 0, to: slot.length, by: piece) {
+            let count = min(piece, slot.length - first)
+            before { _ in wb_round_bf16_f32(count, stored + first, copy + first) }
+        }
+        rounded[slot.offset] = copy
+        return copy
+    }
+
     /// Gradient of a sharded parameter for one shard.
     func gradient(_ slot: ParameterSlot, _ shard: Shard) -> UnsafeMutablePointer<Float> {
         precondition(!slot.isWide, "\(slot.shape.name) has no gradient by shards")
@@ -374,6 +396,10 @@ private struct LayerLine {
     mutating func append(_ layer: NetworkLayer) {
         var inputs = layer.inputs.map { take($0) }
         let needsGradient = flows[layer.inputs[0]] == true
+        if case .dense = layer.spec, plan.precision == .bf16 {
+            let made = PlannedRounding(plan, inputs[0], needsGradient: needsGradient)
+            inputs[0] = plan(made, made.output)
+        }
         let input = inputs[0]
         var output = input
         switch layer.spec {

@@ -176,6 +176,14 @@ public enum ScheduleSpec: Sendable, Equatable {
     }
 }
 
+/// What the products of convolutions and dense layers are made of. Sums, weights, moments and everything else are float32.
+public enum Precision: String, Sendable, CaseIterable {
+    case f32
+    /// Inputs, weights and gradients of convolutions and dense layers are rounded to bfloat16 first (Kalamkar et al. 2019).
+    /// Evaluation stays float32.
+    case bf16
+}
+
 /// When a run ends before its last epoch.
 public struct EarlyStopping: Sendable, Equatable {
     /// What is watched on the validation split.
@@ -211,6 +219,7 @@ public struct TrainingSpec: Sendable, Equatable {
     /// 0: none.
     public var averageDecay: Float = 0
     public var earlyStopping: EarlyStopping?
+    public var precision = Precision.f32
     /// A `stepped` event every this many steps, carrying the mean over them; nil: so many that a run has about 2,000.
     public var logEvery: Int?
     /// A checkpoint every this many seconds at most, beside the one at each epoch's end (more than 0).

@@ -104,7 +104,8 @@ public final class Trainer {
         stepsPerEpoch = (train.count + batch - 1) / batch
 
         let shardSize = (batch + spec.shards - 1) / spec.shards
-        let reference = try ConvSet(network, examples: shardSize, training: true)
+        let reference = try ConvSet(
+            network, examples: shardSize, training: true, precision: spec.precision)
         parameters = Parameters(network, reference, keepsAverage: spec.averageDecay > 0)
         parameters.initialise(seed: spec.seed)
         averaged = spec.averageDecay > 0 ? Parameters(network, reference) : nil
@@ -120,7 +121,8 @@ public final class Trainer {
         let rest = train.count % batch
         var sets = [shardSize: reference]
         for size in [batch % shardSize, rest % shardSize] where size > 0 && sets[size] == nil {
-            sets[size] = try ConvSet(network, examples: size, training: true, weightsOf: reference)
+            sets[size] = try ConvSet(
+                network, examples: size, training: true, precision: spec.precision, weightsOf: reference)
         }
         let trainingSets = sets
         func planned(_ examples: Int) -> ConvSet {
@@ -373,7 +375,7 @@ public final class Predictor {
 
 /// Names of what computes here, for a session's record.
 public enum Machine {
-    /// "oneDNN 2.6.3 avx512_core_bf16, kernels avx512".
+    /// "oneDNN 2.6.3 avx512_core_bf16, kernels avx512/2".
     public static var kernels: String {
         var text = [CChar](repeating: 0, count: 128)
         wb_describe(&text, text.count)
@@ -382,6 +384,13 @@ public enum Machine {
 
     /// Processors that this process may use.
     public static var processors: Int { ProcessInfo.processInfo.activeProcessorCount }
+
+    /// Speed of a convolution whose products are of `precision`, on one thread, GFLOP/s, measured now (some 10 ms); 0 where
+    /// there is none.
+    public static func measureConvolution(_ precision: Precision) -> Double {
+        wb_thread_prepare()
+        return wb_measure_conv_gflops(precision == .bf16 ? 1 : 0)
+    }
 
     /// Peak of float32 multiply-adds on one thread, GFLOP/s, measured now (about 0.1 s).
     public static func measurePeak() -> Double {

@@ -75,7 +75,7 @@ public struct TrainingLoop {
         epochSums = (snapshot?.epochLossSum ?? 0, snapshot?.epochHits ?? 0, snapshot?.epochExamples ?? 0)
         bestScore = snapshot?.bestScore
         epochsSinceBest = snapshot?.epochsSinceBest ?? 0
-        // A run that does not put the best weights back ends with its last ones, resumed or not.
+        // A run that puts no best weights back must not do so because it was resumed.
         self.bestWeights = trainer.spec.earlyStopping?.restoresBest == true ? bestWeights : nil
         let now = wb_clock_ns()
         origin = now &- UInt64((snapshot?.seconds ?? 0) * 1e9)

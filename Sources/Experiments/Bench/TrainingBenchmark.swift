@@ -59,7 +59,7 @@ public enum TrainingBenchmark: String, CaseIterable, Sendable {
     }
 
     /// Measures training with batches of `batch` on `workers` threads.
-    public func run(batch: Int, workers: Int) throws -> Result {
+    public func run(batch: Int, workers: Int, precision: Precision = .f32) throws -> Result {
         var random = CounterRandom(seed: 0, purpose: .benchmark)
         let labels = (0..<examples).map { _ in Int32(random.below(UInt32(classes))) }
         let names = (0..<classes).map(String.init)
@@ -80,6 +80,7 @@ public enum TrainingBenchmark: String, CaseIterable, Sendable {
         let network = try Network(layers, input: preprocessing.shape, classes: classes)
         var spec = TrainingSpec()
         spec.batch = batch
+        spec.precision = precision
         if self == .vggSmall { spec.optimizer = .sgd(learningRate: 0.01, momentum: 0.9) }
         let trainer = try Trainer(
             network, spec: spec, data: PreparedExamples(features, labels: labels, by: preprocessing), train: train,

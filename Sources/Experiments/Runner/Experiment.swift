@@ -27,6 +27,16 @@ public struct Experiment: Sendable {
             classes: spec.training.loss.outputs(classes: dataset.classes.count))
     }
 
+    /// Said when the precision that was asked for is the slower one on this processor.
+    var precisionWarning: String? {
+        guard spec.training.precision == .bf16 else { return nil }
+        let (f32, bf16) = (Machine.measureConvolution(.f32), Machine.measureConvolution(.bf16))
+        guard bf16 > 0, bf16 < f32 else { return nil }
+        let times = (f32 / bf16 * 10).rounded() / 10
+        return
+            "precision bf16 was asked for, but on this processor float32 convolutions are \(times) times as fast: precision: f32 trains sooner."
+    }
+
     /// All examples, preprocessed.
     public var prepared: PreparedExamples {
         PreparedExamples(dataset.features, labels: dataset.labels, targets: dataset.targets, by: preprocessing)

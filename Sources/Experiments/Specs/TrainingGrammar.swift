@@ -20,9 +20,7 @@ struct TrainingGrammar {
         if fields.has("log_every") { training.logEvery = fields.int("log_every", in: 1...1_000_000) }
         training.checkpointSeconds =
             fields.double("checkpoint_seconds", default: training.checkpointSeconds, "more than 0", positive) ?? 10
-        if let precision = fields.string("precision"), precision != "f32" {
-            problems.add(fields.node("precision"), "training.precision \(precision) is not in this version; f32 is.")
-        }
+        training.precision = fields.choice("precision", default: .f32)
         if let node = fields.node("optimizer") { training.optimizer = optimizer(node) ?? training.optimizer }
         if let node = fields.node("loss") { training.loss = loss(node) ?? training.loss }
         if let node = fields.node("class_weights") { training.classWeights = classWeights(node) }
