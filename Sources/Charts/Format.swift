@@ -94,6 +94,12 @@ public enum Format {
         (fraction * 100).isFinite ? fixed(fraction * 100, 2) + " %" : number(fraction * 100)
     }
 
+    /// "97 %", for what is measured roughly; "-" when it is not a number.
+    public static func wholePercent(_ fraction: Double) -> String {
+        guard fraction.isFinite, abs(fraction) < 1e6 else { return "-" }
+        return "\(Int((fraction * 100).rounded())) %"
+    }
+
     /// `value` with `decimals` digits after the point, rounded half away from zero; never "-0".
     static func fixed(_ value: Double, _ decimals: Int) -> String {
         var scale = 1

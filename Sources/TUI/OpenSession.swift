@@ -95,7 +95,7 @@ struct OpenSession: Sendable, Equatable {
     var evaluate = EvaluateView()
     /// Scrolled rows of the list that has the focus on Model and Data.
     var scroll = 0
-    /// A pause or continue that the engine has not answered yet.
+    /// A pause, a continue or trials of rates that the engine has not answered yet.
     var asked: EngineCommand?
 
     /// Takes more events.
@@ -107,7 +107,12 @@ struct OpenSession: Sendable, Equatable {
             whole.apply(event)
             position += 1
             landmarks.pass(whole, position: position, event)
-            if case .steered = event { asked = nil }
+            switch (event, asked) {
+            case (.ratesTried, .tryRates): asked = nil
+            case (.steered, .tryRates): break
+            case (.steered, _): asked = nil
+            default: break
+            }
         }
     }
 

@@ -47,7 +47,7 @@ struct WorkbenchCommand: ParsableCommand {
         version: programVersion,
         subcommands: [
             TrainCommand.self, AttachCommand.self, ResumeCommand.self, ReplayCommand.self, PredictCommand.self,
-            EvaluateCommand.self,
+            EvaluateCommand.self, FindRateCommand.self,
             SessionsCommand.self, BenchCommand.self, DoctorCommand.self,
         ])
 

@@ -45,8 +45,26 @@ public struct Experiment: Sendable {
         return described
     }
 
+    /// What training it with `workers` workers keeps in memory.
+    public func memory(workers: Int) -> MemoryEstimate {
+        let (raw, prepared) = (dataset.features.bytes, dataset.count * preprocessing.shape.count)
+        // Bytes of images are shared until the engine takes its copy; rows of tables become features before.
+        let copies = if case .bytes = dataset.features { prepared } else { prepared * 4 * 2 }
+        return MemoryEstimate(
+            network, spec: spec.training, trainExamples: splits.train.count, dataBytes: raw, preparedBytes: copies,
+            workers: workers)
+    }
+
+    /// What the run will ask of a machine with `peak` GFLOP/s of all workers together; nil: nobody measured.
+    public func estimate(workers: Int, peak: Double?) -> TrainingEstimate {
+        TrainingEstimate(
+            network, memory: memory(workers: workers), batch: spec.training.batch, trainExamples: splits.train.count,
+            watched: splits[splits.watched].count, workers: workers, peak: peak)
+    }
+
     /// The head of a run's events.
-    public func started(trainer: Trainer) -> RunEvent.Started {
+    /// - Parameter peak: GFLOP/s of all workers together; nil: nobody measured.
+    public func started(trainer: Trainer, peak: Double? = nil, tariff: Tariff? = nil) -> RunEvent.Started {
         RunEvent.Started(
             name: spec.name, dataset: dataset.name, classes: dataset.classes, inputShape: network.input,
             layers: network.layers.map(\.summary), parameters: network.parameterCount, epochs: spec.training.epochs,
@@ -54,7 +72,18 @@ public struct Experiment: Sendable {
             workers: trainer.workers, optimizer: spec.training.optimizer.name,
             learningRate: Double(spec.training.optimizer.learningRate), trainExamples: splits.train.count,
             validationExamples: splits.validation.count, testExamples: splits.test.count,
-            watchedSplit: splits.watched, seed: spec.training.seed, kernels: Machine.kernels)
+            watchedSplit: splits.watched, seed: spec.training.seed, kernels: Machine.kernels,
+            estimate: estimate(workers: trainer.workers, peak: peak), tariff: tariff)
+    }
+}
+
+extension FeatureStorage {
+    /// Bytes of all values.
+    var bytes: Int {
+        switch self {
+        case .bytes(let values): values.count
+        case .floats(let values): values.count * 4
+        }
     }
 }
 

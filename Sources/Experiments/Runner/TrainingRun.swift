@@ -40,18 +40,26 @@ public final class TrainingRun {
     public let experiment: Experiment
     private let trainer: Trainer
     private let writer: SessionWriter
+    private let tariff: Tariff?
+    /// Seconds of all workers in the parts of the run before this one.
+    private let coreSecondsBefore: Double
     private let snapshot: Snapshot?
     private let bestWeights: [ParameterValues]?
     /// The session already tells how the run began.
     private let hasBegun: Bool
 
     /// Begins a run in a new session file at `path`.
-    /// - Throws: ``SessionError``, ``ConvolutionError``.
+    /// - Parameter tariff: what a core costs and draws; nil: nobody said.
+    /// - Throws: ``MemoryShortage``, ``SessionError``, ``ConvolutionError``.
     public init(
-        _ experiment: Experiment, path: String, workers: Int, programVersion: String, command: [String]
+        _ experiment: Experiment, path: String, workers: Int, programVersion: String, command: [String],
+        tariff: Tariff? = nil
     ) throws {
         self.experiment = experiment
         self.path = path
+        self.tariff = tariff
+        coreSecondsBefore = 0
+        try MemoryShortage.check(experiment, workers: workers)
         trainer = try Trainer(
             experiment.network, spec: experiment.spec.training, data: experiment.prepared,
             train: experiment.splits.train, workers: workers)
@@ -72,13 +80,15 @@ public final class TrainingRun {
 
     /// Goes on with the run in `path` from its last checkpoint, or from its start when it was killed before the first one.
     /// - Parameter data: another place of the same data; nil: where they were.
-    /// - Throws: ``SessionError``, ``ResumeError``, and whatever loading the data throws.
+    /// - Throws: ``SessionError``, ``ResumeError``, ``MemoryShortage``, and whatever loading the data throws.
     public init(resuming path: String, data: String?, workers: Int) throws {
         self.path = path
         let reader = try SessionReader(path: path)
         let info = reader.info
         let state = RunState(try reader.events().lazy.map(\.event))
         hasBegun = state.head != nil
+        tariff = state.head?.tariff
+        coreSecondsBefore = state.coreSeconds
         if state.phase == .finished(.completed) { throw ResumeError.completed(path: path) }
         let bytes = try reader.latestCheckpoint().map { try reader.checkpointBytes(step: $0.step) }
         let best = try reader.bestCheckpoint().map { try reader.checkpointBytes(step: $0.step) }
@@ -94,6 +104,7 @@ public final class TrainingRun {
                 throw ResumeError.otherData(path: path, recorded: recorded, found: found)
             }
         }
+        try MemoryShortage.check(experiment, workers: workers)
         trainer = try Trainer(
             experiment.network, spec: spec.training, data: experiment.prepared, train: experiment.splits.train,
             workers: workers)
@@ -123,13 +134,14 @@ public final class TrainingRun {
                 link?.publish(events)
                 observer.events(events)
             }, complain: observer.complaint)
+        let peak = Machine.measurePeak() * Double(min(trainer.workers, Machine.processors))
         if hasBegun {
             recorder.record(
                 .resumed(
                     RunEvent.Resumed(
                         step: trainer.step, seconds: snapshot?.seconds ?? 0, workers: trainer.workers)))
         } else {
-            recorder.record(.started(experiment.started(trainer: trainer)))
+            recorder.record(.started(experiment.started(trainer: trainer, peak: peak, tariff: tariff)))
             for skipped in experiment.dataset.skipped.prefix(20) {
                 recorder.record(
                     .warned(RunEvent.Warned(step: 0, message: "\(skipped.path) was skipped: \(skipped.reason)")))
@@ -145,8 +157,11 @@ public final class TrainingRun {
             trainer, splits: experiment.splits, from: snapshot, bestWeights: bestWeights,
             world: TrainingWorld(
                 emit: { recorder.record($0) }, checkpoint: { recorder.record($0, $1) },
-                commands: { commands.take(wait: $0) }))
+                commands: { commands.take(wait: $0) }, peakGigaflopPerSecond: peak,
+                residentBytes: { HostFacts.residentBytes }))
         var finished = loop.run()
+        let seconds = finished.seconds - (snapshot?.seconds ?? 0)
+        finished.bill = tariff?.bill(coreSeconds: coreSecondsBefore + seconds * Double(trainer.workers))
         finished.weightsSHA256 = trainer.weights.sha256
         // Before the last event: who reads a finished run finds all of it.
         let test = experiment.splits.test
@@ -162,25 +177,4 @@ public final class TrainingRun {
         server?.close()
         return finished
     }
-}
-
-/// What a session records of its machine.
-public enum HostFacts {
-    /// The processor's name as the kernel tells it.
-    public static var processor: String {
-        guard let text = FileManager.default.contents(atPath: "/proc/cpuinfo") else { return "unknown" }
-        let lines = String(decoding: text, as: UTF8.self).split(separator: "\n")
-        let name = lines.first { $0.hasPrefix("model name") }?.split(separator: ":").last ?? "unknown"
-        return name.trimmingCharacters(in: .whitespaces)
-    }
-
-    /// The most bytes that this process has had in memory.
-    public static var peakResidentBytes: Int {
-        let text = FileManager.default.contents(atPath: "/proc/self/status") ?? Data()
-        let line = String(decoding: text, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-        return (line?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) << 10
-    }
-
-    /// Bytes of memory.
-    public static var memory: UInt64 { ProcessInfo.processInfo.physicalMemory }
 }
