@@ -5,7 +5,7 @@ public struct StackedBar: Sendable {
     /// One part.
     public struct Part: Sendable {
         public var name: String
-        /// Of the whole, 0 to 1.
+        /// Of the whole, 0 to 1; not a number: not known yet.
         public var fraction: Double
         public var role: Role
         public init(_ name: String, _ fraction: Double, _ role: Role) {
@@ -75,7 +75,7 @@ public struct StackedBar: Sendable {
             let column = rect.column + index % perRow * pitch
             grid[row, column] = Cell(glyph(index), Style(part.role))
             grid.write(part.name, row: row, column: column + 2, style: Style(.dim), maxColumns: entryColumns - 7)
-            let text = "\(percent) %"
+            let text = part.fraction.isNaN ? "-" : "\(percent) %"
             let start = max(column + 2, column + entryColumns - displayWidth(text))
             grid.write(text, row: row, column: start, style: Style(.text))
         }

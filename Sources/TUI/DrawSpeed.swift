@@ -45,20 +45,20 @@ private func speedRows(_ run: RunState, columns: Int, room: Int, _ glyphs: Glyph
         } else {
             // The same room, so that nothing jumps when the first times are there.
             let empty = StackedBar(
-                parts: stepPartNames(isNarrow: columns < 30).map { .init($0, 0, .dim) }, glyphs: glyphs)
-            add(2, .note("step by parts: soon"))
+                parts: stepPartNames(isNarrow: columns < 30).map { .init($0, .nan, .dim) }, glyphs: glyphs)
+            add(2, .note("time by parts: soon"))
             add(3, .legend(empty, rows: empty.legendRows(columns: columns)))
         }
     }
     let workers = run.progress?.busy ?? Array(repeating: 0, count: head?.workers ?? 0)
     if !workers.isEmpty {
-        let across = workers.count > 4 ? max(1, columns / 22) : columns >= 30 && workers.count > 1 ? 2 : 1
-        let lines = min((workers.count + across - 1) / across, max(1, room / 3))
+        let across = min(workers.count, max(1, columns / (workers.count > 4 && columns >= 44 ? 22 : 15)))
+        let lines = min((workers.count + across - 1) / across, max(2, room / 4))
         add(tells ? 9 : 2, .workers(workers, columns: across, rows: lines))
     }
     if tells {
         let memory = work?.residentBytes.map { Part(Format.bytes($0)) }
-        add(5, .pair("memory", [memory ?? about(head?.estimate.map { Format.bytes($0.memory.total) }, glyphs)]))
+        add(6, .pair("memory", [memory ?? about(head?.estimate.map { Format.bytes($0.memory.total) }, glyphs)]))
         if run.finished == nil { add(7, .pair("time left", [timeLeft(run, glyphs)])) }
     }
     if let tariff = head?.tariff { addBill(tariff, run, columns, add) }
@@ -83,12 +83,12 @@ private func addBill(
     func soFar(_ value: Double?, _ whole: Double?, _ unit: String) -> [Part] {
         guard let value else { return [Part("-", .dim)] }
         let unit = unit.isEmpty ? "" : " \(unit)"
-        guard let whole else { return [Part(Format.compact(value) + unit)] }
+        guard let whole else { return [Part(Format.amount(value) + unit)] }
         let between = columns >= 30 ? " of " : "/"
-        return [Part(Format.compact(value)), Part("\(between)\(Format.compact(whole))", .dim), Part(unit)]
+        return [Part(Format.amount(value)), Part("\(between)\(Format.amount(whole))", .dim), Part(unit)]
     }
     if tariff.pricePerCoreHour != nil { add(4, .pair("cost", soFar(now?.cost, end?.cost, tariff.currency))) }
-    if tariff.wattsPerCore != nil { add(6, .pair("energy", soFar(now?.wattHours, end?.wattHours, "Wh"))) }
+    if tariff.wattsPerCore != nil { add(5, .pair("energy", soFar(now?.wattHours, end?.wattHours, "Wh"))) }
     if tariff.pricePerCoreHour != nil {
         add(10, .pair("cost an epoch", soFar(run.billPerEpoch?.cost, nil, tariff.currency)))
     }
@@ -126,7 +126,7 @@ private func gigaflops(_ work: RunEvent.Work, _ columns: Int) -> String {
 
 /// Names of the parts of a step and of waiting, in the order of ``RunEvent/Work/shares``.
 private func stepPartNames(isNarrow: Bool) -> [String] {
-    isNarrow ? ["in", "fwd", "bwd", "sum", "upd", "idle"] : ["data", "forward", "backward", "sum", "update", "wait"]
+    isNarrow ? ["data", "fwd", "bwd", "sum", "upd", "wait"] : ["data", "forward", "backward", "sum", "update", "wait"]
 }
 
 /// Where the workers' time goes; nil before it was measured.
@@ -138,25 +138,37 @@ private func stepParts(_ work: RunEvent.Work?, isNarrow: Bool, _ glyphs: GlyphSe
         parts: zip(zip(names, shares), roles).map { StackedBar.Part($0.0, $0.1, $1) }, glyphs: glyphs)
 }
 
-/// Rows that the pane takes, its border included, of `room`.
-func speedPaneRows(_ run: RunState, columns: Int, room: Int, _ glyphs: GlyphSet) -> Int {
-    speedRows(run, columns: columns, room: max(0, room - 2), glyphs).reduce(2) { $0 + $1.rows }
-}
+/// The pane's rows, chosen for the room that there is.
+struct SpeedPane {
+    private let lines: [SpeedRow]
 
-func drawSpeed(_ run: RunState, _ rect: Rect, _ state: State, _ grid: inout Grid) {
-    var row = rect.row
-    for line in speedRows(run, columns: rect.columns, room: rect.rows, state.glyphs) {
-        let place = Rect(row: row, column: rect.column, rows: line.rows, columns: rect.columns)
-        switch line.content {
-        case .pair(let label, let value): grid.writePair(label, value, row: row, in: place, glyphs: state.glyphs)
-        case .sparkline(let values): drawSparkline("", values, row: row, in: place, state.glyphs, &grid)
-        case .bar(let bar): bar.draw(into: &grid, in: place)
-        case .legend(let bar, _): bar.drawLegend(into: &grid, in: place)
-        case .note(let text):
-            grid.write([Part(text, .dim)], row: row, column: rect.column, columns: rect.columns, glyphs: state.glyphs)
-        case .workers(let workers, let columns, _): drawWorkers(workers, columns, place, state, &grid)
+    /// - Parameter room: rows that the pane may take, its border included.
+    init(_ run: RunState, columns: Int, room: Int, _ glyphs: GlyphSet) {
+        lines = speedRows(run, columns: columns, room: max(0, room - 2), glyphs)
+    }
+
+    /// Rows that it takes, its border included.
+    var rows: Int { lines.reduce(2) { $0 + $1.rows } }
+
+    func draw(into grid: inout Grid, in rect: Rect, _ state: State) {
+        var row = rect.row
+        for line in lines where row + line.rows <= rect.row + rect.rows {
+            let place = Rect(row: row, column: rect.column, rows: line.rows, columns: rect.columns)
+            switch line.content {
+            case .pair(let label, let value):
+                // What does not fit says by its unit what it is.
+                let width = value.reduce(displayWidth(label) + 1) { $0 + displayWidth($1.text) }
+                grid.writePair(width <= rect.columns ? label : "", value, row: row, in: place, glyphs: state.glyphs)
+            case .sparkline(let values): drawSparkline("", values, row: row, in: place, state.glyphs, &grid)
+            case .bar(let bar): bar.draw(into: &grid, in: place)
+            case .legend(let bar, _): bar.drawLegend(into: &grid, in: place)
+            case .note(let text):
+                grid.write(
+                    [Part(text, .dim)], row: row, column: rect.column, columns: rect.columns, glyphs: state.glyphs)
+            case .workers(let workers, let columns, _): drawWorkers(workers, columns, place, state, &grid)
+            }
+            row += line.rows
         }
-        row += line.rows
     }
 }
 

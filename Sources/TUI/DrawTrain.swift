@@ -148,11 +148,11 @@ private func drawSide(_ train: OpenSession, _ rect: Rect, _ border: Role, _ stat
     }
     // Three rows are left for the newest event.
     let room = rect.row + rect.rows - row - 3
-    let speedRows = speedPaneRows(run, columns: rect.columns - 4, room: room, state.glyphs)
+    let speed = SpeedPane(run, columns: rect.columns - 4, room: room, state.glyphs)
     let title = run.head?.tariff == nil ? "Speed" : "Speed and cost"
-    if let pane = pane(title, rows: speedRows) {
+    if let pane = pane(title, rows: speed.rows) {
         grid.box(pane, title: title, style: Style(.border), glyphs: state.glyphs)
-        drawSpeed(run, textRect(pane), state, &grid)
+        speed.draw(into: &grid, in: textRect(pane), state)
     }
     let rest = rect.row + rect.rows - row
     // The network stands in the header too: it comes only where epochs and events have room beside it.
@@ -183,6 +183,8 @@ private func nowLines(_ run: RunState, isShort: Bool) -> [(label: String, value:
         run.curves[metric]?.last.map { [Part(format($0), role)] } ?? [Part("-", .dim)]
     }
     let watched = run.head?.watchedSplit ?? .validation
+    // With money and energy to be told, a low window has no room for the best epoch, which the curves mark too.
+    let isFull = isShort && run.head?.tariff?.pricePerCoreHour != nil && run.head?.tariff?.wattsPerCore != nil
     var lines: [(label: String, value: [Part])] = [
         ("train loss", value("train/loss", { Format.number($0) }, .series(0))),
         ("train accuracy", value("train/accuracy", { Format.percent($0) }, .series(0))),
@@ -191,14 +193,16 @@ private func nowLines(_ run: RunState, isShort: Bool) -> [(label: String, value:
     ]
     if let curve = run.curves["\(watched.rawValue)/accuracy"], let best = bestPoint(curve) {
         let epoch = (best.step + (run.head?.stepsPerEpoch ?? 1) - 1) / max(1, run.head?.stepsPerEpoch ?? 1)
-        lines.append(("best, epoch \(epoch)", [Part(Format.percent(best.value), .good)]))
-    } else {
+        if !isFull { lines.append(("best, epoch \(epoch)", [Part(Format.percent(best.value), .good)])) }
+    } else if !isFull {
         lines.append(("best", [Part("-", .dim)]))
     }
     if watched != .test, let test = run.finished?.metrics["test/accuracy"] ?? run.curves["test/accuracy"]?.last {
         lines.append(("test accuracy", [Part(Format.percent(test), .good, bold: true)]))
     }
-    lines.append(("rate, \(run.head?.optimizer ?? "")", [Part(run.learningRate.map { Format.number($0) } ?? "-")]))
+    if !isShort || run.finished == nil {
+        lines.append(("rate, \(run.head?.optimizer ?? "")", [Part(run.learningRate.map { Format.number($0) } ?? "-")]))
+    }
     if !isShort {
         lines.append(("checkpoint", [Part(run.lastCheckpoint.map { "step \(Format.count($0.step))" } ?? "none yet")]))
     }

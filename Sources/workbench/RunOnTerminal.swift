@@ -121,6 +121,8 @@ private final class ProgressView: Sendable {
         """ + (expectation(head).map { "\n\($0)" } ?? "")
     }
 
+    private func time(_ seconds: Double) -> String { seconds < 0.1 ? "under 0.1s" : Format.duration(seconds) }
+
     /// What the run will ask of the machine, as far as it can be told beforehand.
     private func expectation(_ head: RunEvent.Started) -> String? {
         guard let estimate = head.estimate else { return nil }
@@ -128,7 +130,7 @@ private final class ProgressView: Sendable {
         if let seconds = estimate.secondsPerEpoch {
             let whole = seconds * Double(head.epochs)
             text +=
-                "\(Format.duration(seconds)) an epoch, \(Format.duration(whole)) in all, give or take a factor of 2; "
+                "\(time(seconds)) an epoch, \(time(whole)) in all, give or take a factor of 2; "
             if let bill = head.tariff?.bill(coreSeconds: whole * Double(head.workers)), !bill.words(head.tariff).isEmpty
             {
                 text += "\(bill.words(head.tariff)); "
@@ -181,8 +183,8 @@ extension Bill {
     fileprivate func words(_ tariff: Tariff?) -> String {
         let currency = tariff?.currency ?? ""
         return [
-            cost.map { Format.number($0) + (currency.isEmpty ? "" : " \(currency)") },
-            wattHours.map { "\(Format.number($0)) Wh" },
+            cost.map { Format.amount($0) + (currency.isEmpty ? "" : " \(currency)") },
+            wattHours.map { "\(Format.amount($0)) Wh" },
         ].compactMap { $0 }.joined(separator: ", ")
     }
 }

@@ -16,8 +16,8 @@ extension Network {
     public var inferenceOperations: Double { layers.reduce(0) { $0 + 2 * Double($1.multiplyAdds) } }
 }
 
-/// Bytes that a run keeps in memory, by what they are for. From shapes alone: oneDNN's copies of weights in other layouts,
-/// scratch and code are not in it.
+/// Bytes that a run keeps in memory, by what they are for. From shapes alone: oneDNN's copies of weights in other layouts and
+/// scratch are not in it.
 public struct MemoryEstimate: Sendable, Equatable {
     /// The weights, and a second set where evaluation uses averaged ones.
     public var parameters = 0
@@ -31,6 +31,8 @@ public struct MemoryEstimate: Sendable, Equatable {
     public var data = 0
     /// A checkpoint on its way to the disk, as values and as bytes.
     public var checkpoint = 0
+    /// What the program takes before it trains, its libraries and the session's machinery: 36 MiB, measured.
+    public var program = 0
 
     public init() {}
 
@@ -41,7 +43,7 @@ public struct MemoryEstimate: Sendable, Equatable {
     public var parts: [(name: String, bytes: Int)] {
         [
             ("parameters", parameters), ("moments", moments), ("gradients", gradients), ("activations", activations),
-            ("data", data), ("checkpoint", checkpoint),
+            ("data", data), ("checkpoint", checkpoint), ("the program", program),
         ]
     }
 
@@ -96,15 +98,17 @@ extension MemoryEstimate {
         data = Self.bytes((Double(dataBytes) + Double(preparedBytes)) / 4)
         let kept = 2.0 + (spec.optimizer.usesSecondMoment ? 1 : 0) + (averages ? 1 : 0)
         checkpoint = Self.bytes(trained * kept * 2)
+        program = 36 << 20
     }
 
     private static func bytes(_ floats: Double) -> Int { floats * 4 < 9e18 ? Int(floats * 4) : .max }
 
-    /// Floats of a parameter as it lies: whole blocks.
+    /// Floats of a parameter as it lies: whole blocks of outputs, and of inputs but for those of the first convolution.
     private static func stored(_ shape: ParameterShape) -> Double {
         guard case .weight = shape.role, shape.shape.count >= 2 else { return Double(shape.count) }
-        let outputs = Double(padded(shape.shape[0]))
-        return shape.shape.dropFirst().reduce(outputs) { $0 * Double($1) }
+        let (outputs, inputs) = (shape.shape[0], shape.shape[1])
+        let blocks = Double(padded(outputs)) * Double(inputs > 4 ? padded(inputs) : inputs)
+        return shape.shape.dropFirst(2).reduce(blocks) { $0 * Double($1) }
     }
 
     /// Floats of one example as it lies between two layers: whole blocks of channels or features.

@@ -40,6 +40,8 @@ final class InferencePlan {
     private let targets: UnsafeMutablePointer<Float>?
 
     private let loss: Loss
+    /// Bytes of the plan's buffers.
+    var bytes: Int { builder.arena.bytes }
 
     /// Plans forward passes for `workers` workers, `tileSize` examples at a time.
     init(

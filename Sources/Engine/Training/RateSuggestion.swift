@@ -41,7 +41,7 @@ public struct RateSuggestion: Sendable, Equatable {
         case steepest
         case tenthOfMinimum = "tenth_of_minimum"
     }
-    /// Where the smoothed loss falls most steeply.
+    /// Where the smoothed loss falls most steeply. This and the other are rounded to two digits.
     public var steepest: Double
     /// A tenth of the rate at the minimum of the smoothed loss.
     public var tenthOfMinimum: Double
@@ -61,8 +61,9 @@ public struct RateSuggestion: Sendable, Equatable {
         let fall = losses[first] - losses[lowest]
         let noise = Self.deviation(trials[...lowest], losses)
         let past = [Trainer.RateTrial].smoothing
-        // An average of independent values with this weight has this part of their variance.
-        guard fall > 0.02 * abs(losses[first]), fall > 2 * noise * ((1 - past) / (1 + past)).squareRoot() else {
+        // An average of independent values with this weight has this part of their variance, and wanders by some two and a
+        // half of its deviations up and down.
+        guard fall > 0.02 * abs(losses[first]), fall > 5 * noise * ((1 - past) / (1 + past)).squareRoot() else {
             return nil
         }
         let reach = Swift.max(1, trials.count / 20)
@@ -73,8 +74,16 @@ public struct RateSuggestion: Sendable, Equatable {
             if slope < steepest?.slope ?? 0 { steepest = (slope, index) }
         }
         guard let steepest else { return nil }
-        self.steepest = trials[steepest.index].rate
-        tenthOfMinimum = trials[lowest].rate / 10
+        self.steepest = Self.rounded(trials[steepest.index].rate)
+        tenthOfMinimum = Self.rounded(trials[lowest].rate / 10)
+    }
+
+    /// Two digits: more are not known.
+    private static func rounded(_ rate: Double) -> Double {
+        guard rate > 0, rate.isFinite else { return rate }
+        let unit = pow(10, log10(rate).rounded(.down) - 1)
+        // Divided by a whole power of ten where it can be, so that 0.0057 is 0.0057.
+        return unit < 1 ? (rate / unit).rounded() / (1 / unit).rounded() : (rate / unit).rounded() * unit
     }
 
     /// Deviation of the losses from their average.

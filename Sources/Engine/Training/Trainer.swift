@@ -240,8 +240,11 @@ public final class Trainer {
             let loss = result.lossSum / Double(result.examples)
             trials.append(RateTrial(rate: rate, loss: loss))
             let smoothed = smooth.add(loss)
+            if !result.applied { break }
+            // Before some batches were seen, their average is noise.
+            guard index >= steps / 10 else { continue }
             lowest = min(lowest, smoothed)
-            if !result.applied || smoothed > 4 * lowest { break }
+            if smoothed > 4 * lowest { break }
         }
         parameters.restore(saved)
         (step, plateau) = (before, plateauBefore)
@@ -290,6 +293,12 @@ public final class Trainer {
         snapshot.first = parameters.plain(parameters.first, trained: true)
         if spec.optimizer.usesSecondMoment { snapshot.second = parameters.plain(parameters.second, trained: true) }
         return snapshot
+    }
+
+    /// Bytes of parameters, data and plans, for tests of what is told beforehand.
+    var bytes: Int {
+        parameters.bytes + (averaged?.bytes ?? 0) + data.storedBytes + plan.bytes + (lastPlan?.bytes ?? 0)
+            + inference.bytes
     }
 
     /// Goes on from `snapshot`, which was taken of the same network.

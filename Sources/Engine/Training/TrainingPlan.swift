@@ -15,6 +15,8 @@ final class ExampleStore: @unchecked Sendable {
     private let scale: UnsafeMutablePointer<Float>
     private let shift: UnsafeMutablePointer<Float>
     private let arena: Arena
+    /// Bytes of all that is kept of the data.
+    var storedBytes: Int { arena.bytes }
 
     init(_ examples: PreparedExamples) {
         let arena = Arena()

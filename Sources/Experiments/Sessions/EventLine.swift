@@ -293,7 +293,7 @@ public enum EventLine {
         }
         var memory = MemoryEstimate()
         (memory.parameters, memory.moments, memory.gradients) = (bytes[0], bytes[1], bytes[2])
-        (memory.activations, memory.data, memory.checkpoint) = (bytes[3], bytes[4], bytes[5])
+        (memory.activations, memory.data, memory.checkpoint, memory.program) = (bytes[3], bytes[4], bytes[5], bytes[6])
         return TrainingEstimate(
             operationsPerExample: try fields.double("operations_per_example"),
             peakGigaflopPerSecond: try fields.optionalDouble("peak_gflop_per_s"),
