@@ -154,7 +154,7 @@ struct Mistake: Sendable, CustomTestStringConvertible {
             arguments: [
                 "train", "shapes-cnn", "--set", "network=[flatten, dense: {units: 1000000}, dense: {units: classes}]",
             ], names: ["Layer 2 (dense)", "make it smaller"]),
-        Mistake(name: "price", arguments: ["train", "iris-mlp", "--price", "-1"], names: ["--price -1"]),
+        Mistake(name: "price", arguments: ["train", "iris-mlp", "--price=-1"], names: ["--price -1"]),
         Mistake(name: "rates", arguments: ["find-rate", "iris-mlp", "--from", "1", "--to", "0.1"], names: ["--from"]),
         Mistake(name: "unknown option", arguments: ["train", "iris-mlp", "--colour"], names: ["--colour"]),
     ]
