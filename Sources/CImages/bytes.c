@@ -50,3 +50,24 @@ bool wb_sha256(const void *bytes, size_t count, uint8_t *digest) {
     unsigned int length = 0;
     return EVP_Digest(bytes, count, digest, &length, EVP_sha256(), NULL) == 1 && length == 32;
 }
+
+// The state is an EVP_MD_CTX under another name, so that no type of OpenSSL gets out.
+wb_sha256_state *wb_sha256_begin(void) {
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    if (context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1) {
+        EVP_MD_CTX_free(context);
+        context = NULL;
+    }
+    return (wb_sha256_state *)context;
+}
+
+bool wb_sha256_add(wb_sha256_state *state, const void *bytes, size_t count) {
+    return state && EVP_DigestUpdate((EVP_MD_CTX *)state, bytes, count) == 1;
+}
+
+bool wb_sha256_end(wb_sha256_state *state, uint8_t *digest) {
+    unsigned int length = 0;
+    return state && EVP_DigestFinal_ex((EVP_MD_CTX *)state, digest, &length) == 1 && length == 32;
+}
+
+void wb_sha256_free(wb_sha256_state *state) { EVP_MD_CTX_free((EVP_MD_CTX *)state); }

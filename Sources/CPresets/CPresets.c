@@ -25,6 +25,12 @@ static const unsigned char wine_mlp[] = {
 static const unsigned char spirals_mlp[] = {
 #embed "../../examples/spirals-mlp.yaml"
 };
+static const unsigned char resnet_small[] = {
+#embed "../../examples/resnet-small.yaml"
+};
+static const unsigned char mobile_small[] = {
+#embed "../../examples/mobile-small.yaml"
+};
 
 static const wb_preset presets[] = {
     {"digits-cnn", digits_cnn, sizeof digits_cnn},
@@ -35,6 +41,8 @@ static const wb_preset presets[] = {
     {"spirals-mlp", spirals_mlp, sizeof spirals_mlp},
     {"mnist-cnn", mnist_cnn, sizeof mnist_cnn},
     {"cifar-cnn", cifar_cnn, sizeof cifar_cnn},
+    {"resnet-small", resnet_small, sizeof resnet_small},
+    {"mobile-small", mobile_small, sizeof mobile_small},
 };
 const wb_preset *wb_preset_at(size_t index) { return &presets[index]; }
 size_t wb_preset_count(void) { return sizeof presets / sizeof *presets; }

@@ -27,8 +27,11 @@ typedef struct {
     void (*layer_norm_backward)(int, int, int, const float *, const float *, const float *, const float *, float *, float *,
                                 float *);
     void (*add)(size_t, const float *, const float *, int, float *);
+    void (*join_backward)(size_t, const float *, const float *, const float *, float *);
     void (*multiply)(size_t, const float *, const float *, float *);
     double (*sum_squares)(size_t, const float *);
+    void (*to_bf16)(size_t, const float *, uint16_t *);
+    void (*round_bf16)(size_t, const float *, float *);
     void (*relu_backward)(size_t, const float *, const float *, float *);
     void (*unblock)(int, int, int, int, const float *, float *, int);
     void (*block)(int, int, int, int, const float *, int, float *);
@@ -151,7 +154,12 @@ void wb_layer_norm_backward_f32(int n, int width, int ld, const float *x, const 
     k->layer_norm_backward(n, width, ld, x, statistics, gamma, dy, dx, dgamma, dbeta);
 }
 void wb_add_f32(size_t count, const float *a, const float *b, int relu, float *y) { k->add(count, a, b, relu, y); }
+void wb_join_backward_f32(size_t count, const float *y, const float *a, const float *b, float *dx) {
+    k->join_backward(count, y, a, b, dx);
+}
 void wb_multiply_f32(size_t count, const float *a, const float *b, float *y) { k->multiply(count, a, b, y); }
+void wb_to_bf16(size_t count, const float *x, uint16_t *y) { k->to_bf16(count, x, y); }
+void wb_round_bf16_f32(size_t count, const float *x, float *y) { k->round_bf16(count, x, y); }
 double wb_sum_squares_f32(size_t count, const float *x) { return k->sum_squares(count, x); }
 int wb_tree_sum_squares_f32(size_t count, int parts, size_t stride, const float *x, float *sum, double *squares) {
     int finite = k->tree_sum(count, parts, stride, x, sum);
@@ -253,9 +261,9 @@ void wb_transpose_f32(int rows, int columns, const float *x, int ldx, float *yt,
         for (int i = 0; i < rows; i++) yt[(size_t)j * ldt + i] = x[(size_t)i * ldx + j];
 }
 
-void wb_softmax_cross_entropy_f32(int n, int classes, int ld, const float *logits, const int32_t *labels, float smoothing,
-                                  const float *weights, float scale, double *losses, int32_t *hits, float *dlogits,
-                                  float *probabilities) {
+void wb_softmax_cross_entropy_f32(int n, int classes, int ld, const float *logits, const int32_t *labels,
+                                  const int32_t *second, const float *mix, float smoothing, const float *weights,
+                                  float scale, double *losses, int32_t *hits, float *dlogits, float *probabilities) {
     for (int i = 0; i < n; i++) {
         const float *z = logits + (size_t)i * ld;
         float weight = weights ? weights[i] : 1, share = smoothing / (float)classes;
@@ -269,6 +277,9 @@ void wb_softmax_cross_entropy_f32(int n, int classes, int ld, const float *logit
         for (int j = 0; j < classes; j++) sum += finite ? exp((double)z[j] - (double)z[best]) : NAN;
         double log_sum = log(sum) + (double)z[best];
         losses[i] = labels ? log_sum - (double)z[labels[i]] : 0;
+        // Of two labels the first counts `mix` and the second the rest.
+        float rest = second ? 1 - mix[i] : 0;
+        if (second) losses[i] += (double)rest * ((double)z[labels[i]] - (double)z[second[i]]);
         if (labels && smoothing != 0) {
             for (int j = 0; j < classes; j++) mean += (double)z[j];
             losses[i] = (1 - (double)smoothing) * losses[i] + (double)smoothing * (log_sum - mean / classes);
@@ -278,26 +289,29 @@ void wb_softmax_cross_entropy_f32(int n, int classes, int ld, const float *logit
         for (int j = 0; j < classes && (dlogits || probabilities); j++) {
             float p = finite ? (float)(exp((double)z[j] - (double)z[best]) / sum) : NAN;
             if (probabilities) probabilities[(size_t)i * classes + j] = p;
-            if (dlogits)
-                dlogits[(size_t)i * ld + j] = (p - (labels[i] == j ? 1 - smoothing : 0) - share) * (weight * scale);
+            float wanted = labels && labels[i] == j ? 1 - rest : 0;
+            if (second && second[i] == j) wanted += rest;
+            if (dlogits) dlogits[(size_t)i * ld + j] = (p - wanted * (1 - smoothing) - share) * (weight * scale);
         }
         if (dlogits)
             for (int j = classes; j < ld; j++) dlogits[(size_t)i * ld + j] = 0;
     }
 }
 
-void wb_sigmoid_cross_entropy_f32(int n, int ld, const float *logits, const int32_t *labels, const float *weights,
-                                  float scale, double *losses, int32_t *hits, float *dlogits, float *probabilities) {
+void wb_sigmoid_cross_entropy_f32(int n, int ld, const float *logits, const int32_t *labels, const int32_t *second,
+                                  const float *mix, const float *weights, float scale, double *losses, int32_t *hits,
+                                  float *dlogits, float *probabilities) {
     for (int i = 0; i < n; i++) {
         double z = logits[(size_t)i * ld], small = exp(-fabs(z));
-        double p = z >= 0 ? 1 / (1 + small) : small / (1 + small);
-        float weight = weights ? weights[i] : 1;
-        // log(1 + e^z) - label*z, written so that nothing overflows.
-        losses[i] = labels ? (double)weight * ((z > 0 ? z : 0) + log1p(small) - labels[i] * z) : 0;
+        double p = z >= 0 ? 1 / (1 + small) : small / (1 + small), other = z >= 0 ? small / (1 + small) : 1 / (1 + small);
+        float weight = weights ? weights[i] : 1, wanted = labels ? (float)labels[i] : 0;
+        if (second) wanted = mix[i] * wanted + (1 - mix[i]) * (float)second[i];
+        // log(1 + e^z) - wanted*z, written so that nothing overflows.
+        losses[i] = labels ? (double)weight * ((z > 0 ? z : 0) + log1p(small) - (double)wanted * z) : 0;
         if (hits) hits[i] = labels && isfinite(z) && (z > 0) == (labels[i] != 0);
-        if (probabilities) probabilities[2 * i + 1] = (float)p, probabilities[2 * i] = (float)(z >= 0 ? small / (1 + small) : 1 / (1 + small));
+        if (probabilities) probabilities[2 * i + 1] = (float)p, probabilities[2 * i] = (float)other;
         if (!dlogits) continue;
-        dlogits[(size_t)i * ld] = ((float)p - (float)labels[i]) * (weight * scale);
+        dlogits[(size_t)i * ld] = ((float)p - wanted) * (weight * scale);
         for (int j = 1; j < ld; j++) dlogits[(size_t)i * ld + j] = 0;
     }
 }

@@ -12,10 +12,16 @@ func drawData(_ state: State, _ grid: inout Grid) {
         case .examples:
             let summary = session.facts?.data?.summary
             let isTable = summary?.columns.isEmpty == false
-            let rect = frame(pane, isTable ? "Columns of the training split" : "Examples", state, &grid)
+            let strips = session.showsAugmented ? augmentedStrips(summary, head) : []
+            let title =
+                isTable
+                ? "Columns of the training split" : strips.isEmpty ? "Examples" : "Examples, and as epochs see them"
+            let rect = frame(pane, title, state, &grid)
             if let summary, isTable {
                 drawColumns(
                     summary.columns, from: state.focusedPane == .examples ? session.scroll : 0, rect, state, &grid)
+            } else if !strips.isEmpty {
+                AugmentedGallery(strips: strips).draw(state, rect, &grid)
             } else if let summary, !summary.thumbnails.isEmpty {
                 let items = summary.thumbnails.map { example in
                     let isNamed = head.classes.indices.contains(example.label)
@@ -28,6 +34,18 @@ func drawData(_ state: State, _ grid: inout Grid) {
             }
         default: break
         }
+    }
+}
+
+/// The examples that are kept with their augmented versions.
+private func augmentedStrips(_ summary: DataSummary?, _ head: RunEvent.Started) -> [AugmentedGallery.Strip] {
+    guard let summary, let augmented = summary.augmented else { return [] }
+    return augmented.compactMap { example in
+        guard let original = summary.thumbnails.first(where: { $0.index == example.index }) else { return nil }
+        func name(_ label: Int) -> String { head.classes.indices.contains(label) ? head.classes[label] : "" }
+        return AugmentedGallery.Strip(
+            original: original.image, name: name(original.label), epochs: example.epochs,
+            mixed: example.mixed.map { ($0.share, name($0.label)) })
     }
 }
 

@@ -10,7 +10,7 @@ enum Action: Hashable, Sendable {
     case open, train, resume, trash, undo, filter, nextMatch, previousMatch
     case axis, logarithmicX, logarithmicY, smoothing, zoomIn, zoomOut, panLeft, panRight, resetView, save
     case cursor, cursorLeft, cursorRight, cursorFarLeft, cursorFarRight
-    case split, confusionMode, complete
+    case split, confusionMode, complete, augmented
     case pause, learningRate, stop, findRate, showRates, takeRate
     case play, slower, faster, stepBack, stepForward, epochBack, epochForward, toStart, toEnd
     case accept, cancel, erase, yes, no, close
@@ -18,7 +18,7 @@ enum Action: Hashable, Sendable {
 
 /// Where a binding holds. Several contexts hold at once, innermost first; their keys never clash.
 enum Context: String, CaseIterable, Sendable {
-    case global, runs, sessions, presets, live, ended, timeline, cursor, charts, evaluate, list, panes
+    case global, runs, sessions, presets, live, ended, timeline, cursor, charts, evaluate, data, list, panes
     case help, question, prompt, rates
 
     /// Heading in the help screen and in docs/keys.md.
@@ -34,6 +34,7 @@ enum Context: String, CaseIterable, Sendable {
         case .cursor: "Train, while the cursor is on"
         case .charts: "Train, the charts"
         case .evaluate: "Evaluate"
+        case .data: "Data"
         case .list: "Model and Data, lists"
         case .panes: "Panes"
         case .help: "Help"
@@ -50,7 +51,7 @@ enum Context: String, CaseIterable, Sendable {
             [.rates],
         ]
         let screens: [[Context]] = [
-            [.timeline, .charts], [.cursor, .charts], [.evaluate, .timeline], [.list, .timeline], [.list],
+            [.timeline, .charts], [.cursor, .charts], [.evaluate, .timeline], [.list, .timeline], [.data, .list],
         ]
         for source: [Context] in [[.live], [.ended], []] {
             for screen in screens { stacks.append(source + screen + [.panes, .global]) }
@@ -181,6 +182,10 @@ enum Keymap {
         Binding(
             context: .evaluate, keys: [.character("t")], action: .split, hint: "split",
             help: "The other split that was measured: validation, test"),
+
+        Binding(
+            context: .data, keys: [.character("a")], action: .augmented, hint: "augment",
+            help: "Beside the examples what the first epochs of the run see of them; again: the examples alone"),
 
         Binding(context: .list, keys: [.up, .character("k")], action: .up, hint: "scroll", help: "One row up"),
         Binding(context: .list, keys: [.down, .character("j")], action: .down, help: "One row down"),

@@ -95,6 +95,8 @@ struct OpenSession: Sendable, Equatable {
     var evaluate = EvaluateView()
     /// Scrolled rows of the list that has the focus on Model and Data.
     var scroll = 0
+    /// Data shows what the run sees of the examples.
+    var showsAugmented = false
     /// A pause, a continue or trials of rates that the engine has not answered yet.
     var asked: EngineCommand?
 

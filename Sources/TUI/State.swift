@@ -217,7 +217,7 @@ struct State: Sendable, Equatable {
         case .train: contexts += [.timeline, .charts]
         case .evaluate: contexts += [.evaluate, .timeline]
         case .model: contexts += [.list, .timeline]
-        case .data: contexts += [.list]
+        case .data: contexts += [.data, .list]
         case .runs: break
         }
         return contexts + [.panes, .global]

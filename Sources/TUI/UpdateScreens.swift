@@ -145,6 +145,7 @@ func performInSession(_ action: Action, _ state: inout State) -> [Command] {
         let all = ConfusionChart.Mode.allCases
         let mode = session.evaluate.confusion
         state.session?.evaluate.confusion = all[((all.firstIndex(of: mode) ?? 0) + 1) % all.count]
+    case .augmented: toggleAugmented(session, &state)
     case .split:
         let measured = measuredSplits(session)
         guard let shown = evaluatedSplit(session), let index = measured.firstIndex(of: shown) else { return [] }
@@ -178,6 +179,20 @@ func lookAtRates(_ action: Action, _ state: inout State) -> [Command] {
     default: break
     }
     return []
+}
+
+/// Shows what the run sees of its examples, or says why there is nothing to show.
+private func toggleAugmented(_ session: OpenSession, _ state: inout State) {
+    let summary = session.facts?.data?.summary
+    if summary?.augmented?.isEmpty == false {
+        state.session?.showsAugmented.toggle()
+    } else if summary?.columns.isEmpty == false {
+        state.notice = Notice(text: "A table has no pictures; its rows are augmented as the spec says")
+    } else if summary == nil {
+        state.notice = Notice(text: "This session keeps no examples")
+    } else {
+        state.notice = Notice(text: "This run augments nothing: every epoch sees the examples as they are")
+    }
 }
 
 /// What a key does to the way that the curves are looked at.

@@ -36,10 +36,9 @@ struct FindRateCommand: ParsableCommand {
         let experiment = try Experiment(spec: spec, yaml: yaml)
         let workers = workerOptions.workers ?? Machine.processors
         try MemoryShortage.check(experiment, workers: workers)
-        let trainer = try Trainer(
-            experiment.network, spec: spec.training, data: experiment.prepared, train: experiment.splits.train,
-            workers: workers)
+        let trainer = try experiment.trainer(workers: workers)
         let trials = trainer.tryRates(from: least, to: most, steps: steps)
+        if let failure = trainer.failure { throw failure }
         let smoothed = trials.smoothedLosses
         if !json { Output.line("        rate         loss     smoothed") }
         for (trial, smooth) in zip(trials, smoothed) {

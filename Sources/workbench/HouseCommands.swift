@@ -70,8 +70,9 @@ struct BenchTrainCommand: ParsableCommand {
         commandName: "train",
         abstract: "Training speed on random inputs: best of four epochs after one, shuffling and batching counted.")
 
-    @Option(name: .customLong("case"), help: "cifar-cnn, mnist-cnn or tabular-mlp.") var name: String
+    @Option(name: .customLong("case"), help: "cifar-cnn, mnist-cnn, vgg-small or tabular-mlp.") var name: String
     @Option(help: "Examples a step.") var batch = 32
+    @Option(help: "f32 or bf16.") var precision = "f32"
     @OptionGroup var workerOptions: WorkerOptions
     @Flag(help: "One JSON object on stdout.") var json = false
 
@@ -82,7 +83,10 @@ struct BenchTrainCommand: ParsableCommand {
         }
         guard (1...65536).contains(batch) else { throw ValidationError("--batch \(batch) is not between 1 and 65536.") }
         let workers = workerOptions.workers ?? Machine.processors
-        let result = try benchmark.run(batch: batch, workers: workers)
+        guard let precision = Precision(rawValue: precision) else {
+            throw ValidationError("--precision \(sanitised(precision)) is unknown: choose f32 or bf16.")
+        }
+        let result = try benchmark.run(batch: batch, workers: workers, precision: precision)
         let peak = Machine.measurePeak() * Double(min(workers, Machine.processors))
         let rss = HostFacts.peakResidentBytes >> 20
         if json {
@@ -139,12 +143,19 @@ struct DoctorCommand: ParsableCommand {
         var size = winsize()
         let hasSize = ioctl(1, UInt(TIOCGWINSZ), &size) == 0
         let peak = Machine.measurePeak()
+        let (f32, bf16) = (Machine.measureConvolution(.f32), Machine.measureConvolution(.bf16))
+        let bf16Shown =
+            bf16 == 0
+            ? "not on this processor"
+            : "\(Format.number(bf16)) on one thread, \(Format.number(bf16 / f32)) times float32\(bf16 < f32 ? ": use f32 here" : "")"
         let facts: [(String, String, Any)] = [
             ("version", programVersion, programVersion),
             ("processor", "\(HostFacts.processor), \(Machine.processors) for this process", HostFacts.processor),
             ("processors", "\(Machine.processors)", Machine.processors),
             ("kernels", Machine.kernels, Machine.kernels),
             ("float32_gflop_per_s", "\(Format.number(peak)) on one thread, measured now", peak),
+            ("conv_f32_gflop_per_s", "\(Format.number(f32)) on one thread", f32),
+            ("conv_bf16_gflop_per_s", bf16Shown, bf16),
             ("memory_bytes", Format.bytes(Int(HostFacts.memory)), Int(HostFacts.memory)),
             ("terminal", environment["TERM"] ?? "none", environment["TERM"] ?? ""),
             ("columns", hasSize ? "\(size.ws_col)" : "no terminal", hasSize ? Int(size.ws_col) : 0),

@@ -10,6 +10,7 @@ struct TrainCommand: ParsableCommand {
         commandName: "train", abstract: "Train a preset, a spec file or a CSV file.")
 
     @OptionGroup var subject: SpecOptions
+    @Option(help: "A session whose weights the run starts from.") var from: String?
     @OptionGroup var workerOptions: WorkerOptions
     @OptionGroup var sessionOptions: SessionOptions
     @OptionGroup var tariffOptions: TariffOptions
@@ -42,7 +43,8 @@ struct TrainCommand: ParsableCommand {
         }
         let experiment = try Experiment(spec: spec, yaml: yaml)
         let run = try TrainingRun(
-            experiment, path: path, workers: workerOptions.workers ?? Machine.processors,
+            experiment, path: path, from: from.map { try TrainedModel(session: sessionOptions.path(of: $0)) },
+            workers: workerOptions.workers ?? Machine.processors,
             programVersion: programVersion, command: CommandLine.arguments, tariff: tariff)
         try RunOnTerminal(json: json, silent: engine).drive(run)
     }

@@ -46,7 +46,8 @@ struct WorkbenchCommand: ParsableCommand {
         discussion: "Without a command it opens the screen: sessions and presets, live curves, keys under `?`.",
         version: programVersion,
         subcommands: [
-            TrainCommand.self, AttachCommand.self, ResumeCommand.self, ReplayCommand.self, PredictCommand.self,
+            TrainCommand.self, AttachCommand.self, ResumeCommand.self, VerifyCommand.self, ReplayCommand.self,
+            PredictCommand.self,
             EvaluateCommand.self, FindRateCommand.self,
             SessionsCommand.self, BenchCommand.self, DoctorCommand.self,
         ])

@@ -40,7 +40,7 @@ struct CostTests {
         world.peakGigaflopPerSecond = 100
         world.residentBytes = { 12_345 }
         var loop = TrainingLoop(trainer, splits: splits, world: world)
-        _ = loop.run()
+        _ = try loop.run()
         let work = listener.events.compactMap { event -> RunEvent.Work? in
             if case .progressed(let progressed) = event { progressed.work } else { nil }
         }

@@ -110,7 +110,7 @@ struct EvaluationDetailTests {
         let (trainer, splits) = try TrainingTests().trainer(workers: 2, epochs: 3)
         let listener = Listener()
         var loop = TrainingLoop(trainer, splits: splits, world: listener.world)
-        let finished = loop.run()
+        let finished = try loop.run()
         let evaluated = listener.events.compactMap { event -> RunEvent.Evaluated? in
             if case .evaluated(let evaluated) = event { evaluated } else { nil }
         }

@@ -55,7 +55,8 @@ struct LayerFixtureTests {
                 unknown.append("case \(index) \(c.op)")
             }
         }
-        print("layers.json: \(cases.count) cases, \(cases.count - unknown.count) ran: \(ran.sorted { $0.key < $1.key })")
+        print(
+            "layers.json: \(cases.count) cases, \(cases.count - unknown.count) ran: \(ran.sorted { $0.key < $1.key })")
         #expect(unknown.isEmpty, "no layer for \(unknown)")
     }
 
@@ -236,7 +237,8 @@ struct ScheduleFixtureTests {
             return c.double("maximum").map {
                 .oneCycle(
                     maximum: $0, warmupFraction: c.double("warmup_fraction") ?? 0.3,
-                    initialDivisor: c.double("initial_divisor") ?? 25, finalDivisor: c.double("final_divisor") ?? 10_000)
+                    initialDivisor: c.double("initial_divisor") ?? 25, finalDivisor: c.double("final_divisor") ?? 10_000
+                )
             }
         default: return nil
         }

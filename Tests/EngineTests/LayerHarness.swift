@@ -16,13 +16,14 @@ enum LayerHarness {
     /// summed over the shards as training sums them; a wide dense layer's are taken from an SGD update with rate 1.
     static func run(
         _ specs: [LayerSpec], input: TensorShape, examples: Int, x: [Float], parameters plain: [String: [Float]],
-        outputGradient: [Float], shardSize: Int, workers: Int = 2, step number: UInt32 = 1, clips: Bool = false
+        outputGradient: [Float], shardSize: Int, workers: Int = 2, step number: UInt32 = 1, clips: Bool = false,
+        precision: Precision = .f32
     ) throws -> LayerResult {
         // Every buffer has guard bytes round it, which are looked at when it is freed.
         try Arena.$isGuarded.withValue(true) {
             try runGuarded(
                 specs, input: input, examples: examples, x: x, parameters: plain, outputGradient: outputGradient,
-                shardSize: shardSize, workers: workers, step: number, clips: clips)
+                shardSize: shardSize, workers: workers, step: number, clips: clips, precision: precision)
         }
     }
 
@@ -59,15 +60,17 @@ enum LayerHarness {
 
     private static func runGuarded(
         _ specs: [LayerSpec], input: TensorShape, examples: Int, x: [Float], parameters plain: [String: [Float]],
-        outputGradient: [Float], shardSize: Int, workers: Int, step number: UInt32, clips: Bool
+        outputGradient: [Float], shardSize: Int, workers: Int, step number: UInt32, clips: Bool,
+        precision: Precision
     ) throws -> LayerResult {
         let network = try Network(part: specs, input: input, classes: 1)
         var sets: [Int: ConvSet] = [:]
-        sets[shardSize] = try ConvSet(network, examples: shardSize, training: true, inputGradient: true)
+        sets[shardSize] = try ConvSet(
+            network, examples: shardSize, training: true, precision: precision, inputGradient: true)
         if examples % shardSize > 0 {
             sets[examples % shardSize] = try ConvSet(
-                network, examples: examples % shardSize, training: true, weightsOf: sets[shardSize], inputGradient: true
-            )
+                network, examples: examples % shardSize, training: true, precision: precision,
+                weightsOf: sets[shardSize], inputGradient: true)
         }
         let planned = sets
         guard let set = planned[shardSize] else { preconditionFailure("a set was made") }

@@ -61,7 +61,7 @@ struct RateTests {
         let (plain, splits) = try trainer(one)
         let listener = Listener()
         var loop = TrainingLoop(plain, splits: splits, world: listener.world)
-        let finished = loop.run()
+        let finished = try loop.run()
 
         let (tried, _) = try trainer(one)
         let other = Listener()
@@ -69,7 +69,7 @@ struct RateTests {
             (4, .tryRates(from: 1e-5, to: 10, steps: 60)), (11, .pause), (11, .tryRates), (11, .continue),
         ]
         var again = TrainingLoop(tried, splits: splits, world: other.world)
-        let end = again.run()
+        let end = try again.run()
         #expect(bits(tried.weights) == bits(plain.weights))
         #expect(tried.snapshot().first == plain.snapshot().first && tried.snapshot().second == plain.snapshot().second)
         #expect(other.deterministic == listener.deterministic)

@@ -71,50 +71,119 @@ final class Listener {
     }
 }
 
-struct TrainingTests {
-    func trainer(
-        _ optimizer: OptimizerSpec = .adam(learningRate: 0.002), workers: Int, epochs: Int = 2, batch: Int = 30
-    ) throws -> (Trainer, Splits) {
+/// What a run is made of, for tests that hold for every kind.
+struct Recipe: Sendable, CustomTestStringConvertible {
+    var name: String
+    var network = Toy.network
+    var training = TrainingSpec()
+
+    var testDescription: String { name }
+
+    private static func with(
+        _ name: String, _ network: [LayerSpec] = Toy.network, _ change: (inout TrainingSpec) -> Void
+    )
+        -> Recipe
+    {
+        var recipe = Recipe(name: name, network: network)
+        recipe.training.epochs = 2
+        recipe.training.batch = 30
+        recipe.training.optimizer = .adam(learningRate: 0.002)
+        change(&recipe.training)
+        return recipe
+    }
+
+    /// Batch norm, depthwise and separable convolutions, groups, a residual block with projection, all activations.
+    static let deep: [LayerSpec] = [
+        .conv(filters: 16, kernel: 3, padding: .same, hasBias: false), .batchNorm(), .activation(.relu),
+        .residual([
+            .conv(filters: 24, kernel: 3, stride: 2, padding: .same, hasBias: false), .batchNorm(activation: .relu),
+            .depthwiseConv(ConvolutionSpec(filters: 0, kernel: 1)), .batchNorm(),
+        ]),
+        .residual([.conv(filters: 24, kernel: 3, padding: .same, groups: 4, activation: .silu)], activation: .gelu),
+        .separableConv(ConvolutionSpec(filters: 12, kernel: 2)), .averagePool(size: 2, stride: 1), .dropout(rate: 0.2),
+        .activation(.leakyReLU(slope: 0.1)), .globalAveragePool, .dense(units: 40, activation: .tanh), .layerNorm(),
+        .residual([.dense(units: 40, activation: .elu), .dense(units: 40)]), .batchNorm(), .activation(.sigmoid),
+        .dense(units: nil),
+    ]
+
+    static let all: [Recipe] =
+        [
+            with("adam") { _ in },
+            with("sgd") { $0.optimizer = .sgd(learningRate: 0.05) },
+            with("sgd, Nesterov, decay, step schedule") {
+                $0.optimizer = .sgd(learningRate: 0.05, momentum: 0.9, nesterov: true, weightDecay: 0.001)
+                $0.schedule = .step(every: 1, factor: 0.5)
+            },
+            with("adamw, clipped, cosine, warm-up") {
+                $0.optimizer = .adamW(learningRate: 0.003)
+                $0.clipNorm = 0.5
+                $0.schedule = .cosine(minimum: 1e-5)
+                $0.warmupSteps = 5
+            },
+            with("rmsprop, averaged, one cycle") {
+                $0.optimizer = .rmsProp(learningRate: 0.001, momentum: 0.5)
+                $0.averageDecay = 0.9
+                $0.schedule = .oneCycle(maximum: 0.003)
+            },
+            with("adagrad, class weights, plateau") {
+                $0.optimizer = .adagrad(learningRate: 0.02)
+                $0.classWeights = .balanced
+                $0.schedule = .reduceOnPlateau(factor: 0.5, patience: 0)
+                $0.epochs = 3
+            },
+            with("deep, sgd, clipped", deep) {
+                $0.optimizer = .sgd(learningRate: 0.05, momentum: 0.9)
+                $0.clipNorm = 1
+                $0.loss = .softmaxCrossEntropy(labelSmoothing: 0.1)
+            },
+            with("deep, adam, averaged", deep) { $0.averageDecay = 0.95 },
+        ] + (Machine.measureConvolution(.bf16) > 0 ? [with("bf16") { $0.precision = .bf16 }] : [])
+
+    func trainer(workers: Int, logEvery: Int = 1) throws -> (Trainer, Splits) {
         let dataset = Toy.images(333)
         let data = DataSpec(dataset: "quarters")
         let splits = try Splits(dataset, data)
         let preprocessing = Preprocessing(fitting: dataset, train: splits.train, spec: data)
-        let network = try Network(Toy.network, input: preprocessing.shape, classes: 4)
-        var spec = TrainingSpec()
-        spec.epochs = epochs
-        spec.batch = batch
-        spec.optimizer = optimizer
-        spec.logEvery = 1
+        var spec = training
+        spec.logEvery = logEvery
         spec.checkpointSeconds = 1e-9
         let trainer = try Trainer(
-            network, spec: spec, data: PreparedExamples(dataset.features, labels: dataset.labels, by: preprocessing),
-            train: splits.train, workers: workers)
+            try Network(network, input: preprocessing.shape, classes: 4), spec: spec,
+            data: PreparedExamples(dataset.features, labels: dataset.labels, by: preprocessing), train: splits.train,
+            workers: workers)
         return (trainer, splits)
     }
+}
 
-    private static let optimizers: [OptimizerSpec] = [
-        .adam(learningRate: 0.002), .sgd(learningRate: 0.05), .sgd(learningRate: 0.05, momentum: 0.9),
-        .sgd(learningRate: 0.05, momentum: 0.9, nesterov: true, weightDecay: 0.001),
-    ]
+struct TrainingTests {
+    func trainer(
+        _ optimizer: OptimizerSpec = .adam(learningRate: 0.002), workers: Int, epochs: Int = 2, batch: Int = 30
+    ) throws -> (Trainer, Splits) {
+        var recipe = Recipe(name: "")
+        recipe.training.epochs = epochs
+        recipe.training.batch = batch
+        recipe.training.optimizer = optimizer
+        return try recipe.trainer(workers: workers)
+    }
 
     @Test func learns() throws {
         let (trainer, splits) = try trainer(workers: 2, epochs: 12)
         let listener = Listener()
         var loop = TrainingLoop(trainer, splits: splits, world: listener.world)
-        let finished = loop.run()
+        let finished = try loop.run()
         #expect(finished.reason == .completed)
         #expect(try #require(finished.metrics["test/accuracy"]) > 0.9)
         #expect(finished.step == 12 * trainer.stepsPerEpoch)
     }
 
-    @Test(arguments: optimizers)
-    func anyNumberOfWorkersGivesTheSameBits(optimizer: OptimizerSpec) throws {
+    @Test(arguments: Recipe.all)
+    func anyNumberOfWorkersGivesTheSameBits(recipe: Recipe) throws {
         var first: (weights: [ParameterValues], log: [String])?
         for workers in [1, 2, 3, 4, 7] {
-            let (trainer, splits) = try trainer(optimizer, workers: workers)
+            let (trainer, splits) = try recipe.trainer(workers: workers)
             let listener = Listener()
             var loop = TrainingLoop(trainer, splits: splits, world: listener.world)
-            #expect(loop.run().workers == workers)
+            #expect(try loop.run().workers == workers)
             if let first {
                 #expect(trainer.weights == first.weights, "\(workers) workers")
                 #expect(listener.deterministic == first.log, "\(workers) workers")
@@ -125,23 +194,89 @@ struct TrainingTests {
     }
 
     /// From every checkpoint in mid-epoch, each of which was taken after another step.
-    @Test(arguments: optimizers)
-    func resumesBitForBit(optimizer: OptimizerSpec) throws {
-        let (whole, splits) = try trainer(optimizer, workers: 2)
+    @Test(arguments: Recipe.all)
+    func resumesBitForBit(recipe: Recipe) throws {
+        let (whole, splits) = try recipe.trainer(workers: 2)
         let listener = Listener()
         var loop = TrainingLoop(whole, splits: splits, world: listener.world)
-        _ = loop.run()
+        _ = try loop.run()
         let steps = Set(listener.snapshots.map(\.step))
         #expect(steps.count >= 2 * whole.stepsPerEpoch)
         for snapshot in listener.snapshots where snapshot.step % 3 == 1 {
-            let (again, splits) = try trainer(optimizer, workers: 3)
+            let (again, splits) = try recipe.trainer(workers: 3)
             again.restore(snapshot)
             let rest = Listener()
             var loop = TrainingLoop(again, splits: splits, from: snapshot, world: rest.world)
-            _ = loop.run()
+            _ = try loop.run()
             #expect(again.weights == whole.weights, "from step \(snapshot.step)")
             #expect(listener.deterministic.suffix(rest.deterministic.count) == rest.deterministic[...])
         }
+    }
+
+    /// Trying learning rates leaves no trace.
+    @Test(arguments: Recipe.all)
+    func triesRatesWithoutATrace(recipe: Recipe) throws {
+        let (a, _) = try recipe.trainer(workers: 2)
+        let (b, _) = try recipe.trainer(workers: 2)
+        for step in 0..<14 {
+            if step == 5 || step == 11 {
+                let trials = b.tryRates(steps: 12)
+                #expect(trials.count > 2 && trials[0].rate == 1e-6)
+            }
+            _ = (a.advance(), b.advance())
+        }
+        #expect(a.snapshot() == b.snapshot())
+    }
+
+    /// A network of everything learns what a plain one does.
+    @Test func theDeepRecipeLearns() throws {
+        var recipe = Recipe(name: "deep", network: Recipe.deep)
+        recipe.training.epochs = 15
+        recipe.training.batch = 30
+        recipe.training.optimizer = .adamW(learningRate: 0.005)
+        recipe.training.averageDecay = 0.9
+        let (trainer, splits) = try recipe.trainer(workers: 2, logEvery: 100)
+        var loop = TrainingLoop(trainer, splits: splits, world: Listener().world)
+        #expect(try #require(try loop.run().metrics["test/accuracy"]) > 0.9)
+    }
+
+    /// Clipping shortens the first step to the norm, in all parameters together.
+    @Test func clipsByTheNormOfEverything() throws {
+        var recipe = Recipe(name: "clip")
+        recipe.training.optimizer = .sgd(learningRate: 1)
+        recipe.training.batch = 30
+        func firstMove(_ clip: Float?) throws -> [Float] {
+            recipe.training.clipNorm = clip
+            let (trainer, _) = try recipe.trainer(workers: 2)
+            let before = trainer.weights.flatMap(\.values)
+            _ = trainer.advance()
+            return zip(trainer.weights.flatMap(\.values), before).map { $0 - $1 }
+        }
+        func norm(_ x: [Float]) -> Double { x.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot() }
+        let free = try firstMove(nil)
+        #expect(norm(free) > 0.2)
+        #expect(abs(norm(try firstMove(0.1)) - 0.1) < 1e-4)
+        #expect(norm(try firstMove(1000)) == norm(free))
+    }
+
+    @Test func stopsEarlyAndPutsTheBestBack() throws {
+        var recipe = Recipe(name: "early")
+        recipe.training.epochs = 60
+        recipe.training.batch = 30
+        recipe.training.optimizer = .adam(learningRate: 0.01)
+        recipe.training.earlyStopping = EarlyStopping()
+        recipe.training.earlyStopping?.patience = 3
+        let (trainer, splits) = try recipe.trainer(workers: 2)
+        let listener = Listener()
+        var loop = TrainingLoop(trainer, splits: splits, world: listener.world)
+        let finished = try loop.run()
+        let watched = listener.events.compactMap { event -> Double? in
+            if case .evaluated(let e) = event, e.split == splits.watched { e.loss } else { nil }
+        }
+        let best = try #require(watched.min())
+        let last = try #require(watched.firstIndex(of: best)) + 3
+        #expect(watched.count == last + 1 && finished.step == (last + 1) * trainer.stepsPerEpoch)
+        #expect(trainer.infer(splits[splits.watched]).meanLoss == best)
     }
 
     @Test func refusesStepsThatAreNotFinite() throws {
@@ -149,7 +284,7 @@ struct TrainingTests {
         let (trainer, splits) = try trainer(.sgd(learningRate: 1e30), workers: 2, epochs: 5)
         let listener = Listener()
         var loop = TrainingLoop(trainer, splits: splits, world: listener.world)
-        #expect(loop.run().reason == .diverged)
+        #expect(try loop.run().reason == .diverged)
         #expect(listener.events.contains { if case .warned = $0 { true } else { false } })
         #expect(trainer.weights.allSatisfy { $0.values.allSatisfy(\.isFinite) })
     }
@@ -161,7 +296,7 @@ struct TrainingTests {
             (3, .pause), (3, .setLearningRate(0.5)), (3, .continue), (9, .stop),
         ]
         var loop = TrainingLoop(trainer, splits: splits, world: listener.world)
-        let finished = loop.run()
+        let finished = try loop.run()
         #expect(finished.reason == .stopped)
         #expect(finished.step == 9)
         let acts = listener.events.compactMap { event -> RunEvent.Steered.Act? in

@@ -70,6 +70,14 @@ struct Scene: Sendable, CustomTestStringConvertible {
         },
         Scene(name: "model") { $0.openWithFacts("digits-cnn", screen: "6") },
         Scene(name: "data-images") { $0.openWithFacts("digits-cnn", screen: "7") },
+        Scene(name: "data-augmented") {
+            $0.openWithFacts("shapes-cnn", screen: "7")
+            $0.press(.character("a"))
+        },
+        Scene(name: "data-nothing-augmented") {
+            $0.openWithFacts("digits-cnn", screen: "7")
+            $0.press(.character("a"))
+        },
         Scene(name: "data-table") { $0.openWithFacts("breast-cancer-mlp", screen: "7") },
         Scene(name: "command") {
             $0.attach(steps: 187)

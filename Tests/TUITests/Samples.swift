@@ -159,13 +159,23 @@ enum Sample {
 
     /// What stands in a session of a preset beside its events.
     static let digitsFacts = Result { try facts(preset: "digits-cnn") }
+    static let augmentedFacts = Result {
+        try facts(
+            preset: "shapes-cnn",
+            more: "augment: [{flip: horizontal}, {rotate: 20}, {brightness: 0.3}, {cutout: 10}, {mixup: 0.4}]\n",
+            change: { $0.data.examples = 400 })
+    }
     static let cancerFacts = Result { try facts(preset: "breast-cancer-mlp") }
 
     /// Made by a real file.
-    private static func facts(preset name: String) throws -> SessionFacts {
+    private static func facts(
+        preset name: String, more: String = "", change: (inout Spec) -> Void = { _ in }
+    ) throws -> SessionFacts {
         let preset = Presets.named(name)
-        let yaml = preset?.yaml ?? ""
-        let experiment = try Experiment(spec: SpecFile.parse(yaml: yaml, file: name).spec, yaml: yaml)
+        let yaml = (preset?.yaml ?? "") + more
+        var spec = try SpecFile.parse(yaml: yaml, file: name).spec
+        change(&spec)
+        let experiment = try Experiment(spec: spec, yaml: yaml)
         let path = NSTemporaryDirectory() + "facts-\(UUID().uuidString).session"
         defer { unlink(path) }
         let writer = try SessionWriter.create(
@@ -174,7 +184,7 @@ enum Sample {
                 runID: "0", name: name, createdAt: now, specYAML: yaml,
                 preprocessingJSON: String(
                     decoding: try JSONEncoder().encode(experiment.preprocessing), as: UTF8.self),
-                datasetJSON: experiment.facts.json, host: "host", processor: "processor", kernels: "kernels",
+                datasetJSON: experiment.describedFacts.json, host: "host", processor: "processor", kernels: "kernels",
                 programVersion: "0", command: [], gitCommit: nil))
         writer.close()
         var facts = SessionFacts(reader: try SessionReader(path: path))

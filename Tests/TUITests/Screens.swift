@@ -95,7 +95,10 @@ extension State {
     /// A finished session of a preset with everything that its file holds, on a screen.
     mutating func openWithFacts(_ preset: String, screen: Unicode.Scalar) {
         do {
-            let facts = try (preset == "digits-cnn" ? Sample.digitsFacts : Sample.cancerFacts).get()
+            let facts = try
+                ([
+                    "digits-cnn": Sample.digitsFacts, "shapes-cnn": Sample.augmentedFacts,
+                ][preset] ?? Sample.cancerFacts).get()
             var head = Sample.head(name: preset)
             head.classes = facts.data?.classes ?? []
             head.dataset = facts.data?.name ?? ""

@@ -49,3 +49,10 @@ int64_t wb_gunzip(
 
 /// SHA-256 of `count` bytes into the 32 bytes of `digest`. False: libcrypto refused.
 bool wb_sha256(const void *_Nullable bytes, size_t count, uint8_t *_Nonnull digest);
+
+/// SHA-256 of what comes piece by piece: begin, add…, end, free. False, or no state to begin with: libcrypto refused.
+typedef struct wb_sha256_state wb_sha256_state;
+wb_sha256_state *_Nullable wb_sha256_begin(void);
+bool wb_sha256_add(wb_sha256_state *_Nullable state, const void *_Nullable bytes, size_t count);
+bool wb_sha256_end(wb_sha256_state *_Nullable state, uint8_t *_Nonnull digest);
+void wb_sha256_free(wb_sha256_state *_Nullable state);

@@ -18,7 +18,7 @@
 void wb_thread_prepare(void);
 /// Nanoseconds of a clock that never goes back.
 uint64_t wb_clock_ns(void);
-/// What computes: "oneDNN 2.6.3, avx512_core_vnni; kernels avx512". Written to `text`, cut at `size`.
+/// What computes: "oneDNN 2.6.3 avx512_core_vnni, kernels avx512/2". Written to `text`, cut at `size`.
 void wb_describe(char *text, size_t size);
 
 /// A team of workers that take tiles of phases and meet at a barrier after each.
@@ -43,6 +43,7 @@ typedef struct {
     int k, kh, kw;               // output channels, kernel
     int stride, pad_top, pad_left, pad_bottom, pad_right;
     int dilation, groups;        // 1 for none
+    int bf16;                    // 1: products of bfloat16 values, summed in float32; what is stored stays float32
 } wb_conv_shape;
 
 typedef struct wb_conv wb_conv;
@@ -55,6 +56,8 @@ typedef struct wb_call wb_call;
 wb_conv *wb_conv_create(const wb_conv_shape *shape, int src_block, int relu, int training, const wb_conv *weights_of,
                         char *error, size_t error_size);
 void wb_conv_destroy(wb_conv *);
+/// Which of its implementations oneDNN chose for forward, backward to the weights and to the input: "jit:avx512_core, …".
+const char *wb_conv_implementations(const wb_conv *);
 int wb_conv_out_h(const wb_conv *);
 int wb_conv_out_w(const wb_conv *);
 /// Block of the output's layout.
@@ -89,6 +92,45 @@ void wb_gather_u8(const uint8_t *data, const int32_t *indices, int n, int channe
                   const float *shift, float *out);
 /// out[i] = data[indices[i]], rows of `features` padded with zeros to `ld`.
 void wb_gather_f32(const float *data, const int32_t *indices, int n, int features, int ld, float *out);
+
+// ---- augmentation (augment.c) -------------------------------------------------------------------------------------
+
+/// Kinds of transforms; the geometric ones come first.
+enum {
+    WB_FLIP_HORIZONTAL, WB_FLIP_VERTICAL, WB_CROP, WB_SHIFT, WB_ROTATE, WB_ZOOM,
+    WB_BRIGHTNESS, WB_CONTRAST, WB_NOISE, WB_CUTOUT
+};
+/// `amount`: pixels (crop, cutout), degrees, a fraction, or a deviation; unused for flips.
+typedef struct {
+    int kind;
+    float amount;
+} wb_augmentation;
+
+/// What is done to every example. At most 254 transforms; `purpose` less than 256.
+typedef struct {
+    const wb_augmentation *list;
+    int count;
+    int channels, height, width;      // images only
+    const float *scale, *shift;       // images only: a byte times scale[c] plus shift[c]; black is shift[c]
+    uint64_t seed;
+    uint32_t purpose;
+    int vector;                       // floats of a vector: 0 the widest here; 4 and 8 give the same bits, for tests
+} wb_augment_plan;
+
+/// Which numbers are drawn: Philox 4x32-10 over (place in the list or block, epoch, example, purpose and turn), where `turn`
+/// counts the times that the example came in this epoch before (less than 65536).
+typedef struct {
+    uint32_t epoch, example, turn;
+} wb_augment_stream;
+
+/// Floats of scratch for wb_augment_u8.
+size_t wb_augment_scratch_floats(const wb_augment_plan *);
+/// One image (channels, height, width) of bytes to floats: scaled, shifted, augmented.
+void wb_augment_u8(const wb_augment_plan *, wb_augment_stream, const uint8_t *image, float *scratch, float *out);
+/// One row of a table, in place: noise of `deviation` * units[i].
+void wb_augment_f32(const wb_augment_plan *, wb_augment_stream, int features, const float *units, float *row);
+/// out = a * weight + b * (1 - weight).
+void wb_mix_f32(size_t count, float weight, const float *a, const float *b, float *out);
 
 // ---- layers -------------------------------------------------------------------------------------------------------
 
@@ -126,6 +168,9 @@ void wb_activation_forward_f32(int kind, float slope, size_t count, const float 
 /// dx = dy * f'(x), where y = f(x). In place (dx = dy) allowed.
 void wb_activation_backward_f32(int kind, float slope, size_t count, const float *x, const float *y, const float *dy,
                                 float *dx);
+/// The nearest bfloat16 values (ties to even), as such and as floats. In place allowed for the latter.
+void wb_to_bf16(size_t count, const float *x, uint16_t *y);
+void wb_round_bf16_f32(size_t count, const float *x, float *y);
 /// Zeroes what lies beyond `channels` in (n, blocks, plane, block).
 void wb_clear_padding_f32(int n, int channels, int plane, int block, float *x);
 /// Softmax over the first `width` of `ld` floats of each row, the rest zero; backward from y.
@@ -159,6 +204,8 @@ void wb_layer_norm_backward_f32(int n, int width, int ld, const float *x, const 
 
 /// y = a + b, then max(0, .) with `relu`; y = a * b. In place allowed.
 void wb_add_f32(size_t count, const float *a, const float *b, int relu, float *y);
+/// dx = a + b where y > 0 (y NULL: everywhere), else 0: gradients of two branches after a ReLU. In place allowed.
+void wb_join_backward_f32(size_t count, const float *y, const float *a, const float *b, float *dx);
 void wb_multiply_f32(size_t count, const float *a, const float *b, float *y);
 
 /// dx = y > 0 ? dy : 0. In place allowed.
@@ -189,17 +236,18 @@ void wb_dropout_f32(int n, int count, size_t ld, float rate, uint64_t key, uint3
                     const float *x, float *y);
 
 // Losses. `weights` (n), NULL for none, multiply each example's loss and gradient; `scale` multiplies gradients alone.
-// Gradients are zero in the padding; what is NULL is not wanted.
+// Gradients are zero in the padding; what is NULL is not wanted. With `second` labels (NULL: none) the loss is mix[i] of that
+// of the first label plus 1 - mix[i] of that of the second.
 
 /// Softmax cross-entropy of rows of logits (ld floats apart) against `labels`: losses[i] = -sum q log p, where q is
 /// 1 - smoothing at the label and smoothing/classes everywhere on top (Szegedy et al. 2016); dlogits = (p - q) * scale;
 /// probabilities (n, classes); hits[i] = 1 when the largest logit is the label's (the first of equals).
-void wb_softmax_cross_entropy_f32(int n, int classes, int ld, const float *logits, const int32_t *labels, float smoothing,
-                                  const float *weights, float scale, double *losses, int32_t *hits, float *dlogits,
-                                  float *probabilities);
-/// Binary cross-entropy of one logit a row against labels 0 and 1; probabilities (n, 2).
-void wb_sigmoid_cross_entropy_f32(int n, int ld, const float *logits, const int32_t *labels, const float *weights,
+void wb_softmax_cross_entropy_f32(int n, int classes, int ld, const float *logits, const int32_t *labels,
+                                  const int32_t *second, const float *mix, float smoothing, const float *weights,
                                   float scale, double *losses, int32_t *hits, float *dlogits, float *probabilities);
+/// Binary cross-entropy of one logit a row against labels 0 and 1; probabilities (n, 2).
+void wb_sigmoid_cross_entropy_f32(int n, int ld, const float *logits, const int32_t *labels, const int32_t *second,
+                                  const float *mix, const float *weights, float scale, double *losses, int32_t *hits, float *dlogits, float *probabilities);
 /// Mean over the outputs of (y - target)^2, or with delta > 0 Huber's loss (Huber 1964): d^2/2 where |d| <= delta, else
 /// delta*(|d| - delta/2). targets and predictions (n, outputs).
 void wb_regression_loss_f32(int n, int outputs, int ld, const float *y, const float *targets, float delta,
@@ -236,3 +284,6 @@ void wb_update_f32(size_t count, const wb_update *u, float *p, float *m, float *
 
 /// Peak of float32 multiply-adds on this thread, GFLOP/s, measured over about 50 ms.
 double wb_measure_peak_gflops(void);
+/// Speed of a 5x5 convolution of 8 images of 64 channels and 16x16 pixels by direct sums on this thread, GFLOP/s; 0 when
+/// there is none of that precision here.
+double wb_measure_conv_gflops(int bf16);

@@ -22,12 +22,15 @@ public struct Column: Sendable, Equatable, Codable {
 public enum FeatureStorage: Sendable, Equatable {
     case bytes([UInt8])
     case floats([Float])
+    /// Images that are decoded when they are wanted.
+    case streamed(StreamedExamples)
 
     /// Number of values.
     public var count: Int {
         switch self {
         case .bytes(let values): values.count
         case .floats(let values): values.count
+        case .streamed(let examples): examples.count * examples.exampleBytes
         }
     }
 }
@@ -63,11 +66,13 @@ public struct Dataset: Sendable {
     public var origin: String
     /// Name of the label column, for tables.
     public var target: String?
+    /// What a person should know of how it was loaded, in sentences.
+    public var notes: [String]
 
     public init(
         name: String, shape: TensorShape, classes: [String], columns: [Column] = [], features: FeatureStorage,
         labels: [Int32], officialTest: Range<Int>? = nil, skipped: [SkippedFile] = [], origin: String,
-        target: String? = nil
+        target: String? = nil, notes: [String] = []
     ) {
         precondition(
             features.count == labels.count * shape.count,
@@ -82,6 +87,7 @@ public struct Dataset: Sendable {
         self.skipped = skipped
         self.origin = origin
         self.target = target
+        self.notes = notes
     }
 
     /// Number of examples.

@@ -41,7 +41,7 @@ public struct Preprocessing: Sendable, Equatable, Codable {
         grey = spec.grey
         resize = spec.resize
         switch dataset.features {
-        case .bytes:
+        case .bytes, .streamed:
             guard case .image(let channels, _, _) = dataset.shape else {
                 preconditionFailure("bytes are pixels, but \(dataset.name) has examples of \(dataset.shape)")
             }
@@ -104,26 +104,49 @@ extension ColumnEncoding {
 /// Examples as the first layer gets them, with their labels.
 public struct PreparedExamples: Sendable {
     public let shape: TensorShape
-    public let classes: Int
+    public let classNames: [String]
     public let features: FeatureStorage
     public let labels: [Int32]
     /// (examples, outputs), where targets are numbers; nil where they are classes.
     public let targets: [Float]?
     public let scale: [Float]
     public let shift: [Float]
+    /// Tables: for each feature 1 where it is a standardised number, 0 for levels and for columns that are constant.
+    public let units: [Float]
 
     /// All examples of `raw`, preprocessed. Unlabelled ones carry label 0.
     public init(_ raw: FeatureStorage, labels: [Int32], targets: [Float]? = nil, by preprocessing: Preprocessing) {
         shape = preprocessing.shape
-        classes = preprocessing.classes.count
+        classNames = preprocessing.classes
         features = preprocessing.apply(raw)
         self.labels = labels
         self.targets = targets
         scale = preprocessing.scale
         shift = preprocessing.shift
+        units = preprocessing.encodings.flatMap { encoding -> [Float] in
+            switch encoding {
+            case .standardised(_, let deviation): [deviation > 0 ? 1 : 0]
+            case .oneHot(let levels): Array(repeating: 0, count: levels)
+            }
+        }
+        precondition(features.count == labels.count * shape.count, "\(features.count) values, \(labels.count) labels")
+    }
+
+    /// Others of the same kind, labelled by classes.
+    init(_ kind: PreparedExamples, features: FeatureStorage, labels: [Int32]) {
+        shape = kind.shape
+        classNames = kind.classNames
+        self.features = features
+        self.labels = labels
+        targets = nil
+        scale = kind.scale
+        shift = kind.shift
+        units = kind.units
         precondition(features.count == labels.count * shape.count, "\(features.count) values, \(labels.count) labels")
     }
 
     /// Number of examples.
     public var count: Int { labels.count }
+    /// Number of classes.
+    public var classes: Int { classNames.count }
 }

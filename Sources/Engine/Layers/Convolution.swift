@@ -41,7 +41,7 @@ final class ConvHandle: @unchecked Sendable {
     /// Plans a convolution of `examples` images that lie as `input`.
     init(
         examples: Int, input: ImageLayout, spec: ConvolutionSpec, relu: Bool, backward: Backward,
-        weightsOf: ConvHandle? = nil
+        precision: Precision = .f32, weightsOf: ConvHandle? = nil
     ) throws(ConvolutionError) {
         let window = Window(spec)
         let (top, bottom) = window.pads(input.height)
@@ -55,7 +55,7 @@ final class ConvHandle: @unchecked Sendable {
             n: Int32(examples), c: Int32(plannedChannels), h: Int32(input.height), w: Int32(input.width),
             k: Int32(spec.filters), kh: Int32(spec.kernel), kw: Int32(spec.kernel), stride: Int32(spec.stride),
             pad_top: Int32(top), pad_left: Int32(left), pad_bottom: Int32(bottom), pad_right: Int32(right),
-            dilation: Int32(spec.dilation), groups: Int32(plannedGroups))
+            dilation: Int32(spec.dilation), groups: Int32(plannedGroups), bf16: precision == .bf16 ? 1 : 0)
         var message = [CChar](repeating: 0, count: 256)
         let made = wb_conv_create(
             &shape, Int32(input.block), relu ? 1 : 0, backward.rawValue, weightsOf?.pointer, &message, message.count)
@@ -76,6 +76,9 @@ final class ConvHandle: @unchecked Sendable {
 
     /// Floats of the weights as the kernels want them.
     var storedFloats: Int { Int(wb_conv_weights_floats(pointer)) }
+
+    /// Names of oneDNN's implementations: forward, backward to the weights, backward to the input.
+    var implementations: String { String(cString: wb_conv_implementations(pointer)) }
 
     /// Whether plain weights are what oneDNN is told of.
     private var isPlain: Bool { plannedChannels == channels && plannedGroups == spec.groups }

@@ -22,12 +22,11 @@ final class PlannedFork: PlannedLayer {
         let isReLU = input.isReLU
         plan.perShard { shard in
             let count = shard.count * input.stride
-            let (dx, y) = (input.gradient(shard), input.values(shard))
+            let (dx, y) = (input.gradient(shard), isReLU ? input.values(shard) : nil)
             let parts = outputs.map { $0.gradient(shard) }
             return { _ in
-                wb_add_f32(count, parts[0], parts[1], 0, dx)
-                for part in parts.dropFirst(2) { wb_add_f32(count, dx, part, 0, dx) }
-                if isReLU { wb_relu_backward_f32(count, y, dx, dx) }
+                wb_join_backward_f32(count, y, parts[0], parts[1], dx)
+                for part in parts.dropFirst(2) { wb_join_backward_f32(count, y, dx, part, dx) }
             }
         }
     }

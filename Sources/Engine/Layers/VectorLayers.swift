@@ -19,7 +19,7 @@ final class PlannedDense: PlannedLayer {
     }
 
     func forward(_ plan: PlanBuilder) {
-        let weights = plan.parameters.values + plan.parameters.slot(layer, 0).offset
+        let weights = plan.denseWeights(plan.parameters.slot(layer, 0))
         let bias = plan.parameters.values + plan.parameters.slot(layer, 1).offset
         // A flattened image may lie in blocks of channels; the rows of the weights lie alike.
         let (inputs, width, outputs) = (Int32(input.stride), Int32(input.stride), Int32(output.stride))
@@ -38,7 +38,8 @@ final class PlannedDense: PlannedLayer {
     func backward(_ plan: PlanBuilder) {
         let weight = plan.parameters.slot(layer, 0)
         let bias = plan.parameters.slot(layer, 1)
-        let weights = plan.parameters.values + weight.offset
+        let weights = plan.denseWeights(weight)
+        let rounds = plan.precision == .bf16
         let (inputs, outputs) = (Int32(input.stride), Int32(output.stride))
         let mask = relu && !output.gradientIsMasked
         let needsGradient = needsGradient
@@ -51,6 +52,7 @@ final class PlannedDense: PlannedLayer {
             plan.needScratch(bytes: output.stride * Int(columns) * MemoryLayout<Float>.stride)
             return { worker in
                 if mask { wb_relu_backward_f32(values, y, dy, dy) }
+                if rounds { wb_round_bf16_f32(values, dy, dy) }
                 wb_bias_backward_f32(n, outputs, dy, outputs, db)
                 wb_dense_backward_weights_f32(n, inputs, outputs, x, inputs, dy, outputs, dw)
                 guard needsGradient else { return }
@@ -96,7 +98,7 @@ final class PlannedWideDense: PlannedLayer {
     }
 
     func forward(_ plan: PlanBuilder) {
-        let weights = plan.parameters.values + plan.parameters.slot(layer, 0).offset
+        let weights = plan.denseWeights(plan.parameters.slot(layer, 0))
         let bias = plan.parameters.values + plan.parameters.slot(layer, 1).offset
         let (n, width, outputs) = (Int32(plan.examples), Int32(input.stride), Int32(output.stride))
         let size = plan.examples * output.stride
@@ -121,7 +123,8 @@ final class PlannedWideDense: PlannedLayer {
     func backward(_ plan: PlanBuilder) {
         let weight = plan.parameters.slot(layer, 0)
         let bias = plan.parameters.slot(layer, 1)
-        let weights = plan.parameters.values + weight.offset
+        let weights = plan.denseWeights(weight)
+        let rounds = plan.precision == .bf16
         let mask = relu && !output.gradientIsMasked
         let (width, outputs, columns) = (Int32(input.stride), Int32(output.stride), Int32(columns))
         let (turned, finite) = (turned, plan.shardIsFinite)
@@ -131,6 +134,7 @@ final class PlannedWideDense: PlannedLayer {
             let values = shard.count * output.stride
             return { _ in
                 if mask { wb_relu_backward_f32(values, y, dy, dy) }
+                if rounds { wb_round_bf16_f32(values, dy, dy) }
                 wb_bias_backward_f32(n, outputs, dy, outputs, db)
                 wb_transpose_f32(n, outputs, dy, outputs, turned + shard.first, columns)
                 // The update is fused into the gradient, so what flows into it is checked here.
@@ -192,6 +196,28 @@ final class PlannedWideDense: PlannedLayer {
                 }
             })
     }
+}
+
+/// Values rounded to bfloat16; gradients pass as they are.
+final class PlannedRounding: PlannedLayer {
+    let output: BatchTensor
+    private let input: BatchTensor
+
+    init(_ plan: PlanBuilder, _ input: BatchTensor, needsGradient: Bool) {
+        self.input = input
+        output = plan.activation(stride: input.stride)
+        output.order = input.order
+        if plan.training, needsGradient { output.shareGradient(of: input) }
+    }
+
+    func forward(_ plan: PlanBuilder) {
+        plan.perShard { shard in
+            let (x, y, count) = (input.values(shard), output.values(shard), shard.count * input.stride)
+            return { _ in wb_round_bf16_f32(count, x, y) }
+        }
+    }
+
+    func backward(_ plan: PlanBuilder) {}
 }
 
 /// An elementwise function, or softmax over the features of a vector, as a pass of its own.

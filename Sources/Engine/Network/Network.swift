@@ -288,7 +288,8 @@ extension NetworkLayer {
         var parameters: [ParameterShape] = []
         var output = input
         let most = 1 << 29
-        func parameter(_ name: String, _ shape: [Int], _ role: ParameterShape.Role, _ fanIn: Int = 0, _ fanOut: Int = 0) {
+        func parameter(_ name: String, _ shape: [Int], _ role: ParameterShape.Role, _ fanIn: Int = 0, _ fanOut: Int = 0)
+        {
             parameters.append(
                 ParameterShape(
                     name: "\(index).\(written.name).\(name)", shape: shape, role: role, fanIn: fanIn, fanOut: fanOut))

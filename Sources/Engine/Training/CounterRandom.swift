@@ -8,6 +8,10 @@ public enum RandomPurpose: UInt32, Sendable {
     case split = 4
     case benchmark = 5
     case madeUp = 6
+    case augmentation = 16
+    case mixup = 17
+    case balance = 18
+    case smote = 19
 }
 
 /// Philox 4x32-10 (Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3"): the n-th number
@@ -19,10 +23,14 @@ public struct CounterRandom: RandomNumberGenerator, Sendable {
     private var draws: SIMD4<UInt32> = .zero
     private var used = 4
 
-    /// The stream of `seed` for `purpose`; `first` and `second` tell its streams apart (epoch, parameter, …).
-    public init(seed: UInt64, purpose: RandomPurpose, first: Int = 0, second: Int = 0) {
+    /// The stream of `seed` for `purpose`; `first`, `second` and `third` (below 65,536) tell its streams apart (epoch,
+    /// parameter, …).
+    public init(seed: UInt64, purpose: RandomPurpose, first: Int = 0, second: Int = 0, third: Int = 0) {
         key = (UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
-        high = (UInt32(truncatingIfNeeded: first), UInt32(truncatingIfNeeded: second), purpose.rawValue)
+        high = (
+            UInt32(truncatingIfNeeded: first), UInt32(truncatingIfNeeded: second),
+            purpose.rawValue | UInt32(truncatingIfNeeded: third) << 16
+        )
     }
 
     /// Ten rounds over one counter.

@@ -45,7 +45,8 @@ final class InferencePlan {
 
     /// Plans forward passes for `workers` workers, `tileSize` examples at a time.
     init(
-        _ parameters: Parameters, data: ExampleStore, loss: Loss, workers: Int, tileSize: Int, convSets: @escaping (Int) -> ConvSet
+        _ parameters: Parameters, data: ExampleStore, loss: Loss, workers: Int, tileSize: Int,
+        convSets: @escaping (Int) -> ConvSet
     ) {
         let slots = (0..<workers).map { Shard(index: $0, first: $0 * tileSize, count: tileSize) }
         let plan = PlanBuilder(parameters, shards: slots, training: false, step: nil, convSets: convSets)

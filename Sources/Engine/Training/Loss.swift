@@ -19,6 +19,9 @@ struct Loss {
         /// Floats between two rows of logits.
         var stride: Int
         var labels: UnsafePointer<Int32>?
+        /// Labels of what was mixed in, and how much the first label counts; nil: nothing was.
+        var second: UnsafePointer<Int32>?
+        var mix: UnsafePointer<Float>?
         /// (examples, outputs), where targets are numbers.
         var targets: UnsafePointer<Float>?
         var losses: UnsafeMutablePointer<Double>
@@ -36,11 +39,13 @@ struct Loss {
         case .softmaxCrossEntropy(let smoothing):
             // Evaluation looks at the labels as they are.
             wb_softmax_cross_entropy_f32(
-                n, Int32(outputs), stride, rows.logits, rows.labels, rows.gradient == nil ? 0 : smoothing, rows.weights,
-                scale, rows.losses, rows.hits, rows.gradient, rows.predictions)
+                n, Int32(outputs), stride, rows.logits, rows.labels, rows.second, rows.mix,
+                rows.gradient == nil ? 0 : smoothing, rows.weights, scale, rows.losses, rows.hits, rows.gradient,
+                rows.predictions)
         case .binaryCrossEntropy:
             wb_sigmoid_cross_entropy_f32(
-                n, stride, rows.logits, rows.labels, rows.weights, scale, rows.losses, rows.hits, rows.gradient,
+                n, stride, rows.logits, rows.labels, rows.second, rows.mix, rows.weights, scale, rows.losses, rows.hits,
+                rows.gradient,
                 rows.predictions)
         case .meanSquaredError: regression(rows, delta: 0, scale: scale)
         case .huber(let delta): regression(rows, delta: delta, scale: scale)
@@ -49,7 +54,8 @@ struct Loss {
 
     private func regression(_ rows: Rows, delta: Float, scale: Float) {
         wb_regression_loss_f32(
-            Int32(rows.count), Int32(outputs), Int32(rows.stride), rows.logits, rows.targets, delta, rows.weights, scale,
+            Int32(rows.count), Int32(outputs), Int32(rows.stride), rows.logits, rows.targets, delta, rows.weights,
+            scale,
             rows.losses, rows.gradient, rows.predictions)
         for i in 0..<rows.count { rows.hits?[i] = 0 }
     }

@@ -85,7 +85,11 @@ struct StepInput {
     var seed: UInt64
     /// Number of the step; the first is 1.
     var number: UInt32
+    /// Epoch of the step; the first is 1.
+    var epoch: UInt32 = 1
     /// Which examples: as many as the plan's batch has.
     var indices: UnsafePointer<Int32>
+    /// How many times each of them came in this epoch before; nil: each comes once.
+    var turns: UnsafePointer<UInt16>?
     var update: Update
 }

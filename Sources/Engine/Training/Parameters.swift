@@ -204,7 +204,9 @@ final class Parameters: @unchecked Sendable {
 
     func restore(_ copy: Copy) {
         for (array, saved) in zip(arrays, copy.arrays) {
-            saved.withUnsafeBufferPointer { if let from = $0.baseAddress { array.0.update(from: from, count: $0.count) } }
+            saved.withUnsafeBufferPointer {
+                if let from = $0.baseAddress { array.0.update(from: from, count: $0.count) }
+            }
         }
     }
 }

@@ -69,11 +69,14 @@ final class ConvSet {
     let images: [Int: ImageLayout]
     /// Layers that give a flattened image whose features lie as the image did, and how.
     let orders: [Int: ImageLayout]
+    let precision: Precision
 
     /// - Parameter inputGradient: the gradient of the network's input is wanted too.
     init(
-        _ network: Network, examples: Int, training: Bool, weightsOf: ConvSet? = nil, inputGradient: Bool = false
+        _ network: Network, examples: Int, training: Bool, precision: Precision = .f32, weightsOf: ConvSet? = nil,
+        inputGradient: Bool = false
     ) throws(ConvolutionError) {
+        self.precision = precision
         self.examples = examples
         var handles: [Int: ConvHandle] = [:]
         var images: [Int: ImageLayout] = [:]
@@ -83,13 +86,15 @@ final class ConvSet {
         }
         let needsGradient = network.gradientFlows(toInput: inputGradient)
         for layer in network.layers {
-            if let order = layer.inputs.first.flatMap({ orders[$0] }), layer.isElementwise { orders[layer.index] = order }
+            if let order = layer.inputs.first.flatMap({ orders[$0] }), layer.isElementwise {
+                orders[layer.index] = order
+            }
             guard let input = layer.inputs.first.flatMap({ images[$0] }) else { continue }
             if case .conv(let conv) = layer.spec, !layer.isDepthwise {
                 let handle = try ConvHandle(
                     examples: examples, input: input, spec: conv, relu: layer.activation == .relu,
                     backward: !training ? .none : needsGradient[layer.inputs[0]] == true ? .weightsAndInput : .weights,
-                    weightsOf: weightsOf?.handles[layer.index])
+                    precision: precision, weightsOf: weightsOf?.handles[layer.index])
                 handles[layer.index] = handle
                 images[layer.index] = handle.output
             } else if case .image(let channels, let height, let width) = layer.output {
@@ -174,6 +179,7 @@ final class PlanBuilder {
     private let convSets: (Int) -> ConvSet
     private var repacked: [Int: UnsafeMutablePointer<Float>] = [:]
     private var repacks: [Tile] = []
+    private var rounded: [Int: UnsafeMutablePointer<Float>] = [:]
 
     init(
         _ parameters: Parameters, shards: [Shard], training: Bool, clips: Bool = false,
@@ -228,7 +234,8 @@ final class PlanBuilder {
         }
         let timed = runs.map { run in
             run.tiles.count == 1
-                ? Self.timed(run.part, run.tiles[0]) : Self.timed(run.part) { worker in for tile in run.tiles { tile(worker) } }
+                ? Self.timed(run.part, run.tiles[0])
+                : Self.timed(run.part) { worker in for tile in run.tiles { tile(worker) } }
         }
         return timed.count == 1 ? timed[0] : { worker in for tile in timed { tile(worker) } }
     }
@@ -284,6 +291,24 @@ final class PlanBuilder {
         let bound = BoundCall(call)
         repacks.append { bound.run($0) }
         repacked[key] = copy
+        return copy
+    }
+
+    /// What convolutions and dense layers multiply.
+    var precision: Precision { convSets(shards[0].count).precision }
+
+    /// Weights of a dense layer as it multiplies with them: the stored ones, or copies rounded at the plan's start.
+    func denseWeights(_ slot: ParameterSlot) -> UnsafeMutablePointer<Float> {
+        let stored = parameters.values + slot.offset
+        guard precision == .bf16 else { return stored }
+        if let copy = rounded[slot.offset] { return copy }
+        let copy = arena.floats(slot.length)
+        let piece = 65536
+        for first in stride(from: 0, to: slot.length, by: piece) {
+            let count = min(piece, slot.length - first)
+            before { _ in wb_round_bf16_f32(count, stored + first, copy + first) }
+        }
+        rounded[slot.offset] = copy
         return copy
     }
 
@@ -371,6 +396,10 @@ private struct LayerLine {
     mutating func append(_ layer: NetworkLayer) {
         var inputs = layer.inputs.map { take($0) }
         let needsGradient = flows[layer.inputs[0]] == true
+        if case .dense = layer.spec, plan.precision == .bf16 {
+            let made = PlannedRounding(plan, inputs[0], needsGradient: needsGradient)
+            inputs[0] = plan(made, made.output)
+        }
         let input = inputs[0]
         var output = input
         switch layer.spec {
@@ -420,7 +449,8 @@ private struct LayerLine {
             }
         case .add:
             if let a = inputs[0].image, let b = inputs[1].image, a.block != b.block {
-                let made = PlannedReblock(plan, inputs[1], block: a.block, needsGradient: flows[layer.inputs[1]] == true)
+                let made = PlannedReblock(
+                    plan, inputs[1], block: a.block, needsGradient: flows[layer.inputs[1]] == true)
                 inputs[1] = plan(made, made.output)
             }
             let made = PlannedAdd(plan, inputs[0], inputs[1], relu: layer.activation == .relu)

@@ -6,6 +6,8 @@ public struct Spec: Sendable, Equatable {
     public var data: DataSpec
     public var network: [LayerSpec]
     public var training: TrainingSpec
+    /// What is done to the training examples, in this order.
+    public var augment: [Augmentation] = []
 
     public init(name: String, data: DataSpec, network: [LayerSpec], training: TrainingSpec) {
         self.name = name
@@ -38,6 +40,13 @@ public struct DataSpec: Sendable, Equatable {
     public var resize: ImageSize?
     /// Turn colour images to grey (ITU-R BT.601 luma).
     public var grey: Bool = false
+    /// Decode the images of a folder when they are wanted instead of keeping all in memory; false: only when they would take
+    /// more than half of it.
+    public var stream: Bool = false
+    /// MiB of decoded images that are kept while streaming.
+    public var cache: Int = 512
+    /// What is done about classes of different size.
+    public var balance: Balance = .none
 
     public init(dataset: String) { self.dataset = dataset }
 }
@@ -167,6 +176,14 @@ public enum ScheduleSpec: Sendable, Equatable {
     }
 }
 
+/// What the products of convolutions and dense layers are made of. Sums, weights, moments and everything else are float32.
+public enum Precision: String, Sendable, CaseIterable {
+    case f32
+    /// Inputs, weights and gradients of convolutions and dense layers are rounded to bfloat16 first (Kalamkar et al. 2019).
+    /// Evaluation stays float32.
+    case bf16
+}
+
 /// When a run ends before its last epoch.
 public struct EarlyStopping: Sendable, Equatable {
     /// What is watched on the validation split.
@@ -202,6 +219,7 @@ public struct TrainingSpec: Sendable, Equatable {
     /// 0: none.
     public var averageDecay: Float = 0
     public var earlyStopping: EarlyStopping?
+    public var precision = Precision.f32
     /// A `stepped` event every this many steps, carrying the mean over them; nil: so many that a run has about 2,000.
     public var logEvery: Int?
     /// A checkpoint every this many seconds at most, beside the one at each epoch's end (more than 0).

@@ -62,6 +62,7 @@ public final class Trainer {
     private let parameters: Parameters
     private let data: ExampleStore
     private let train: [Int32]
+    private let epochOrder: EpochOrder
     private let team: Team
     private let plan: TrainingPlan
     private let lastPlan: TrainingPlan?
@@ -70,13 +71,21 @@ public final class Trainer {
     private let averaged: Parameters?
     private let input: UnsafeMutablePointer<StepInput>
     private let order: UnsafeMutablePointer<Int32>
+    /// How many times each of `order` came before in the epoch; nil: each comes once.
+    private let turns: UnsafeMutablePointer<UInt16>?
     private var orderedEpoch = 0
     private let arena = Arena()
 
     /// Plans training of `network` on the examples `train` of `data`.
-    /// - Parameter workers: threads that compute, 1 to 256.
+    /// - Parameters:
+    ///   - balance: what is done about classes of different size; of it the trainer does the oversampling.
+    ///   - augment: what is done to them; fits their shape (``Augmentation/check(_:shape:)``).
+    ///   - workers: threads that compute, 1 to 256.
     /// - Throws: ``ConvolutionError``.
-    public init(_ network: Network, spec: TrainingSpec, data: PreparedExamples, train: [Int32], workers: Int) throws {
+    public init(
+        _ network: Network, spec: TrainingSpec, data: PreparedExamples, train: [Int32], balance: Balance = .none,
+        augment: [Augmentation] = [], workers: Int
+    ) throws {
         precondition((1...256).contains(workers), "\(workers) workers")
         precondition(!train.isEmpty, "no examples to train on")
         precondition(data.shape == network.input, "examples of \(data.shape) for a network that takes \(network.input)")
@@ -85,12 +94,16 @@ public final class Trainer {
         self.spec = spec
         self.train = train
         self.data = ExampleStore(data)
+        let labels = self.data.labels
+        epochOrder = EpochOrder(train: train, labels: { labels[Int($0)] }, balance: balance, seed: spec.seed)
+        let augmenter = self.data.augmenter(augment, seed: spec.seed)
         learningRate = spec.optimizer.learningRate
         batch = min(spec.batch, train.count)
         stepsPerEpoch = (train.count + batch - 1) / batch
 
         let shardSize = (batch + spec.shards - 1) / spec.shards
-        let reference = try ConvSet(network, examples: shardSize, training: true)
+        let reference = try ConvSet(
+            network, examples: shardSize, training: true, precision: spec.precision)
         parameters = Parameters(network, reference, keepsAverage: spec.averageDecay > 0)
         parameters.initialise(seed: spec.seed)
         averaged = spec.averageDecay > 0 ? Parameters(network, reference) : nil
@@ -105,7 +118,8 @@ public final class Trainer {
         let rest = train.count % batch
         var sets = [shardSize: reference]
         for size in [batch % shardSize, rest % shardSize] where size > 0 && sets[size] == nil {
-            sets[size] = try ConvSet(network, examples: size, training: true, weightsOf: reference)
+            sets[size] = try ConvSet(
+                network, examples: size, training: true, precision: spec.precision, weightsOf: reference)
         }
         let trainingSets = sets
         func planned(_ examples: Int) -> ConvSet {
@@ -117,16 +131,17 @@ public final class Trainer {
         let firstUpdate = Update(spec.optimizer, learningRate: learningRate, step: 1)
         input = arena.allocate(1, of: StepInput.self)
         order = arena.allocate(train.count)
+        turns = balance == .oversample ? arena.allocate(train.count) : nil
         input.initialize(to: StepInput(seed: spec.seed, number: 1, indices: UnsafePointer(order), update: firstUpdate))
         plan = TrainingPlan(
-            parameters, data: self.data, loss: loss, clipNorm: spec.clipNorm, examples: batch, shardSize: shardSize,
-            step: input, convSets: planned)
+            parameters, data: self.data, loss: loss, clipNorm: spec.clipNorm, augmenter: augmenter, examples: batch,
+            shardSize: shardSize, step: input, convSets: planned)
         lastPlan =
             rest == 0
             ? nil
             : TrainingPlan(
-                parameters, data: self.data, loss: loss, clipNorm: spec.clipNorm, examples: rest,
-                shardSize: shardSize, step: input, convSets: planned)
+                parameters, data: self.data, loss: loss, clipNorm: spec.clipNorm, augmenter: augmenter,
+                examples: rest, shardSize: shardSize, step: input, convSets: planned)
         let tile = Predictor.tileSize
         let forward = try ConvSet(network, examples: tile, training: false, weightsOf: reference)
         inference = InferencePlan(
@@ -194,18 +209,21 @@ public final class Trainer {
     private func advance(rate: Float) -> StepResult {
         let position = step % stepsPerEpoch
         if orderedEpoch != epoch {
-            var shuffled = train
-            var random = CounterRandom(seed: spec.seed, purpose: .shuffle, first: epoch)
-            random.shuffle(&shuffled)
-            shuffled.withUnsafeBufferPointer {
+            let examples = epochOrder.examples(epoch: epoch)
+            examples.withUnsafeBufferPointer {
                 if let from = $0.baseAddress { order.update(from: from, count: $0.count) }
             }
+            for (place, turn) in (epochOrder.turns(examples) ?? []).enumerated() { turns?[place] = turn }
             orderedEpoch = epoch
+            data.expect(examples, batch: batch)
         }
+        data.begin(position * batch)
+        input.pointee.epoch = UInt32(truncatingIfNeeded: epoch)
         step += 1
         let current = (position + 1) * batch <= train.count ? plan : lastPlan ?? plan
         input.pointee.number = UInt32(truncatingIfNeeded: step)
         input.pointee.indices = UnsafePointer(order + position * batch)
+        input.pointee.turns = turns.map { UnsafePointer($0 + position * batch) }
         input.pointee.update = Update(
             spec.optimizer, learningRate: rate, step: step, averageDecay: spec.averageDecay)
         let outcome = current.run(on: team, takesTime: step % Self.timedEvery == 0)
@@ -268,6 +286,9 @@ public final class Trainer {
         }
     }
 
+    /// The first streamed example that could not be decoded: nothing that was computed since counts; nil: all could.
+    public var failure: ExampleError? { data.failure }
+
     /// Nanoseconds that each worker computed since the last call.
     public func takeBusy() -> [UInt64] { team.takeBusy() }
 
@@ -304,6 +325,7 @@ public final class Trainer {
     /// Goes on from `snapshot`, which was taken of the same network.
     public func restore(_ snapshot: Snapshot) {
         step = snapshot.step
+        orderedEpoch = 0
         learningRate = snapshot.learningRate
         plateau = snapshot.plateau
         for (values, array) in [
@@ -332,7 +354,7 @@ public final class Predictor {
     static let tileSize = 32
     private let inference: InferencePlan
     private let team: Team
-    private let count: Int
+    private let data: ExampleStore
 
     /// A network with `weights` over `data`.
     /// - Throws: ``ConvolutionError``.
@@ -344,25 +366,29 @@ public final class Predictor {
         let forward = try ConvSet(network, examples: Self.tileSize, training: false)
         let parameters = Parameters(network, forward)
         for value in weights { parameters.store(value.values, of: value.name, in: parameters.values) }
+        let store = ExampleStore(data)
         inference = InferencePlan(
-            parameters, data: ExampleStore(data), loss: Loss(spec: loss, outputs: network.classes, classWeights: nil),
+            parameters, data: store, loss: Loss(spec: loss, outputs: network.classes, classWeights: nil),
             workers: workers, tileSize: Self.tileSize
         ) { _ in forward }
         team = Team(workers: workers, scratchBytes: inference.scratchBytes)
-        count = data.count
+        self.data = store
     }
 
     deinit { team.end() }
 
     /// Runs over the examples `indices`; nil: over all.
-    public func infer(_ indices: [Int32]? = nil) -> Inference {
-        inference.run(indices ?? Array(Int32(0)..<Int32(count)), on: team)
+    /// - Throws: when a streamed example can't be decoded.
+    public func infer(_ indices: [Int32]? = nil) throws(ExampleError) -> Inference {
+        let found = inference.run(indices ?? Array(Int32(0)..<Int32(data.count)), on: team)
+        if let failure = data.failure { throw failure }
+        return found
     }
 }
 
 /// Names of what computes here, for a session's record.
 public enum Machine {
-    /// "oneDNN 2.6.3 avx512_core_bf16, kernels avx512".
+    /// "oneDNN 2.6.3 avx512_core_bf16, kernels avx512/2".
     public static var kernels: String {
         var text = [CChar](repeating: 0, count: 128)
         wb_describe(&text, text.count)
@@ -371,6 +397,13 @@ public enum Machine {
 
     /// Processors that this process may use.
     public static var processors: Int { ProcessInfo.processInfo.activeProcessorCount }
+
+    /// Speed of a convolution whose products are of `precision`, on one thread, GFLOP/s, measured now (some 10 ms); 0 where
+    /// there is none.
+    public static func measureConvolution(_ precision: Precision) -> Double {
+        wb_thread_prepare()
+        return wb_measure_conv_gflops(precision == .bf16 ? 1 : 0)
+    }
 
     /// Peak of float32 multiply-adds on one thread, GFLOP/s, measured now (about 0.1 s).
     public static func measurePeak() -> Double {

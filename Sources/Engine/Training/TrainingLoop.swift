@@ -85,7 +85,8 @@ public struct TrainingLoop {
         epochSums = (snapshot?.epochLossSum ?? 0, snapshot?.epochHits ?? 0, snapshot?.epochExamples ?? 0)
         bestScore = snapshot?.bestScore
         epochsSinceBest = snapshot?.epochsSinceBest ?? 0
-        self.bestWeights = bestWeights
+        // A run that puts no best weights back must not do so because it was resumed.
+        self.bestWeights = trainer.spec.earlyStopping?.restoresBest == true ? bestWeights : nil
         let now = wb_clock_ns()
         origin = now &- UInt64((snapshot?.seconds ?? 0) * 1e9)
         progressAt = now
@@ -100,12 +101,15 @@ public struct TrainingLoop {
 
     /// Trains until all epochs are done, a person stops it, or it diverges. `weightsSHA256` is left empty: who keeps
     /// the weights hashes them.
-    public mutating func run() -> RunEvent.Finished {
+    /// - Throws: when a streamed example can't be decoded any more. Nothing of that step or evaluation is told, and the run
+    ///   can go on from its last checkpoint.
+    public mutating func run() throws(ExampleError) -> RunEvent.Finished {
         var reason = RunEvent.Finished.Reason.completed
         while trainer.step < totalSteps {
             let epoch = trainer.epoch
             let began = wb_clock_ns()
             let result = trainer.advance()
+            if let failure = trainer.failure { throw failure }
             trainingNanoseconds += wb_clock_ns() - began
             note(result)
             if !result.applied, refuse() {
@@ -116,7 +120,7 @@ public struct TrainingLoop {
             if interval.steps == logEvery || epochEnds { log(epoch: epoch) }
             let now = wb_clock_ns()
             if progressBefore.elapsed + now - progressAt >= Self.progressEvery { progress(epoch: epoch, now: now) }
-            if epochEnds, endEpoch(epoch) { break }
+            if epochEnds, try endEpoch(epoch) { break }
             let sinceCheckpoint = Double(wb_clock_ns() - checkpointAt) * 1e-9
             if interval.steps == 0, sinceCheckpoint >= trainer.spec.checkpointSeconds {
                 checkpoint(best: false)
@@ -128,7 +132,7 @@ public struct TrainingLoop {
         }
         if interval.steps > 0 { log(epoch: max(1, trainer.epoch)) }
         if progressExamples > 0 { progress(epoch: min(epochs, trainer.epoch), now: wb_clock_ns()) }
-        return finish(reason)
+        return try finish(reason)
     }
 
     private mutating func note(_ result: Trainer.StepResult) {
@@ -215,13 +219,13 @@ public struct TrainingLoop {
     }
 
     /// Evaluates and keeps; true when training has gone on long enough without a new best.
-    private mutating func endEpoch(_ epoch: Int) -> Bool {
+    private mutating func endEpoch(_ epoch: Int) throws(ExampleError) -> Bool {
         metrics["train/loss"] = epochSums.loss / Double(max(1, epochSums.examples))
         metrics["train/accuracy"] = Double(epochSums.hits) / Double(max(1, epochSums.examples))
         epochSums = (0, 0, 0)
         takeProgress(until: wb_clock_ns())
         let weights = trainer.weights
-        let found = evaluate(splits.watched, epoch: epoch, weights: weights)
+        let found = try evaluate(splits.watched, epoch: epoch, weights: weights)
         trainer.note(watchedLoss: found.meanLoss)
         // Larger is better.
         let score = trainer.spec.monitor == .loss ? -found.meanLoss : found.accuracy
@@ -250,8 +254,11 @@ public struct TrainingLoop {
 
     /// - Parameter weights: those that are at work, to be described in the event; nil: not.
     @discardableResult
-    private mutating func evaluate(_ split: Split, epoch: Int, weights: [ParameterValues]? = nil) -> Inference {
+    private mutating func evaluate(
+        _ split: Split, epoch: Int, weights: [ParameterValues]? = nil
+    ) throws(ExampleError) -> Inference {
         let inference = trainer.infer(splits[split])
+        if let failure = trainer.failure { throw failure }
         if split == .test { testInference = inference }
         metrics["\(split.rawValue)/loss"] = inference.meanLoss
         metrics["\(split.rawValue)/accuracy"] = inference.accuracy
@@ -337,7 +344,7 @@ public struct TrainingLoop {
         world.emit(.steered(RunEvent.Steered(step: trainer.step, seconds: seconds, act: act)))
     }
 
-    private mutating func finish(_ reason: RunEvent.Finished.Reason) -> RunEvent.Finished {
+    private mutating func finish(_ reason: RunEvent.Finished.Reason) throws(ExampleError) -> RunEvent.Finished {
         let epoch = min(epochs, max(1, (trainer.step + trainer.stepsPerEpoch - 1) / trainer.stepsPerEpoch))
         if reason != .completed {
             if epochSums.examples > 0 {
@@ -345,10 +352,10 @@ public struct TrainingLoop {
                 metrics["train/accuracy"] = Double(epochSums.hits) / Double(epochSums.examples)
             }
             let weights = trainer.weights
-            evaluate(splits.watched, epoch: epoch, weights: weights)
+            try evaluate(splits.watched, epoch: epoch, weights: weights)
             checkpoint(best: false)
         }
-        if splits.watched != .test { evaluate(.test, epoch: epoch) }
+        if splits.watched != .test { try evaluate(.test, epoch: epoch) }
         return RunEvent.Finished(
             step: trainer.step, epoch: epoch, seconds: seconds, reason: reason, weightsSHA256: "",
             workers: trainer.workers, metrics: metrics,

@@ -14,6 +14,8 @@ final class ExampleStore: @unchecked Sendable {
     private let floats: UnsafeMutablePointer<Float>?
     private let scale: UnsafeMutablePointer<Float>
     private let shift: UnsafeMutablePointer<Float>
+    private let units: UnsafeMutablePointer<Float>
+    private let cache: ExampleCache?
     private let arena: Arena
     /// Bytes of all that is kept of the data.
     var storedBytes: Int { arena.bytes }
@@ -41,7 +43,11 @@ final class ExampleStore: @unchecked Sendable {
             scale[channel] = examples.scale[channel]
             shift[channel] = examples.shift[channel]
         }
+        units = arena.floats(examples.units.count)
+        for feature in examples.units.indices { units[feature] = examples.units[feature] }
+        if case .streamed(let examples) = examples.features { cache = ExampleCache(examples) } else { cache = nil }
         switch examples.features {
+        case .streamed: (bytes, floats) = (nil, nil)
         case .bytes(let values):
             let copy = arena.allocate(values.count, of: UInt8.self)
             values.withUnsafeBufferPointer { if let from = $0.baseAddress { copy.update(from: from, count: $0.count) } }
@@ -53,6 +59,23 @@ final class ExampleStore: @unchecked Sendable {
         }
     }
 
+    deinit { cache?.end() }
+
+    /// What could not be decoded.
+    var failure: ExampleError? { cache?.failure }
+
+    /// An epoch begins that takes `examples` in this order, `batch` a step.
+    func expect(_ examples: [Int32], batch: Int) { cache?.expect(examples, batch: batch) }
+
+    /// A step begins that takes the examples from `position` of the epoch's order on.
+    func begin(_ position: Int) { cache?.begin(position) }
+
+    /// The bytes of a streamed example for `body`.
+    private func withStreamed(_ example: Int32, from cache: ExampleCache, _ body: (UnsafePointer<UInt8>) -> Void) {
+        body(cache.acquire(example))
+        cache.release(example)
+    }
+
     /// Copies `count` examples to `out`, scaled; vectors are padded to `stride`.
     @inline(__always)
     func gather(_ indices: UnsafePointer<Int32>, count: Int, into out: UnsafeMutablePointer<Float>, stride: Int) {
@@ -60,6 +83,42 @@ final class ExampleStore: @unchecked Sendable {
             wb_gather_u8(bytes, indices, Int32(count), Int32(channels), Int32(height * width), scale, shift, out)
         } else if let floats {
             wb_gather_f32(floats, indices, Int32(count), Int32(shape.count), Int32(stride), out)
+        } else if let cache, case .image(let channels, let height, let width) = shape {
+            var first: Int32 = 0
+            for i in 0..<count {
+                withStreamed(indices[i], from: cache) {
+                    wb_gather_u8(
+                        $0, &first, 1, Int32(channels), Int32(height * width), scale, shift, out + i * stride)
+                }
+            }
+        }
+    }
+
+    /// The kernels' augmentations for these examples; nil: none.
+    func augmenter(_ list: [Augmentation], seed: UInt64, vector: Int32 = 0) -> Augmenter? {
+        list.isEmpty ? nil : Augmenter(list, shape: shape, scale: scale, shift: shift, seed: seed, vector: vector)
+    }
+
+    /// Gathers the examples of a shard as the step at hand sees them. `scratch` has the augmenter's `scratchBytes`.
+    func gather(
+        _ shard: Shard, of step: StepInput, by augmenter: Augmenter, scratch: UnsafeMutableRawPointer,
+        into out: UnsafeMutablePointer<Float>, stride: Int
+    ) {
+        if floats != nil { gather(step.indices + shard.first, count: shard.count, into: out, stride: stride) }
+        for i in 0..<shard.count {
+            let example = Int(step.indices[shard.first + i])
+            let stream = wb_augment_stream(
+                epoch: step.epoch, example: UInt32(example), turn: UInt32(step.turns?[shard.first + i] ?? 0))
+            let place = out + i * stride
+            if let bytes {
+                augmenter.image(bytes + example * shape.count, stream, scratch: scratch, into: place)
+            } else if let cache {
+                withStreamed(Int32(example), from: cache) {
+                    augmenter.image($0, stream, scratch: scratch, into: place)
+                }
+            } else {
+                augmenter.row(place, stream, features: shape.count, units: units)
+            }
         }
     }
 
@@ -96,8 +155,10 @@ final class TrainingPlan {
     private let isFinite: [UnsafeMutablePointer<Int32>]
 
     /// Plans steps on batches of `examples`, cut into shards of `shardSize`.
+    /// - Parameter augmenter: what is done to the examples; nil: nothing.
     init(
-        _ parameters: Parameters, data: ExampleStore, loss: Loss, clipNorm: Float?, examples: Int, shardSize: Int,
+        _ parameters: Parameters, data: ExampleStore, loss: Loss, clipNorm: Float?, augmenter: Augmenter? = nil,
+        examples: Int, shardSize: Int,
         step: UnsafeMutablePointer<StepInput>, convSets: @escaping (Int) -> ConvSet
     ) {
         let shards = stride(from: 0, to: examples, by: shardSize).enumerated().map { index, first in
@@ -113,20 +174,54 @@ final class TrainingPlan {
         let finite = plan.shardIsFinite
 
         let outputs = loss.outputs
-        let targets = data.targets.map { _ in arena.floats(examples * outputs) }
         let weights = loss.classWeights.map { _ in arena.floats(examples) }
+        // Examples that are mixed wait in a buffer of their own until all of the batch are there, and so do their targets.
+        let mixup = augmenter?.mixup
+        let gathered = mixup == nil ? input.values : arena.floats(examples * input.stride)
+        let targets = data.targets.map { _ in arena.floats(examples * outputs) }
+        let mixedTargets = mixup == nil ? targets : targets.map { _ in arena.floats(examples * outputs) }
+        let secondLabels: UnsafeMutablePointer<Int32>? = mixup.map { _ in arena.allocate(examples) }
+        let mix: UnsafeMutablePointer<Float>? = mixup.map { _ in arena.floats(examples) }
+        if let augmenter { plan.needScratch(bytes: augmenter.scratchBytes) }
 
         plan.part = .data
         plan.perShard { shard in
-            let x = input.values(shard)
-            return { _ in
+            let x = gathered + shard.first * input.stride
+            return { worker in
                 let indices = step.pointee.indices + shard.first
-                data.gather(indices, count: shard.count, into: x, stride: input.stride)
+                if let augmenter {
+                    data.gather(
+                        shard, of: step.pointee, by: augmenter, scratch: worker.scratch, into: x, stride: input.stride)
+                } else {
+                    data.gather(indices, count: shard.count, into: x, stride: input.stride)
+                }
                 for i in 0..<shard.count { labels[shard.first + i] = data.labels[Int(indices[i])] }
                 if let targets, let from = data.targets {
                     for i in 0..<shard.count {
                         (targets + (shard.first + i) * outputs).update(
                             from: from + Int(indices[i]) * outputs, count: outputs)
+                    }
+                }
+            }
+        }
+        if let mixup, let secondLabels, let mix {
+            plan.flush()
+            plan.perShard { shard in
+                return { _ in
+                    for i in shard.first..<(shard.first + shard.count) {
+                        let (partner, weight) = mixup.draw(
+                            epoch: step.pointee.epoch, example: step.pointee.indices[i],
+                            turn: step.pointee.turns?[i] ?? 0, position: i, batch: examples)
+                        wb_mix_f32(
+                            input.stride, weight, gathered + i * input.stride, gathered + partner * input.stride,
+                            input.values + i * input.stride)
+                        secondLabels[i] = labels[partner]
+                        mix[i] = weight
+                        if let targets, let mixedTargets {
+                            wb_mix_f32(
+                                outputs, weight, targets + i * outputs, targets + partner * outputs,
+                                mixedTargets + i * outputs)
+                        }
                     }
                 }
             }
@@ -138,7 +233,9 @@ final class TrainingPlan {
         plan.perShard { shard in
             let rows = Loss.Rows(
                 count: shard.count, logits: logits.values(shard), stride: logits.stride, labels: labels + shard.first,
-                targets: targets.map { UnsafePointer($0 + shard.first * outputs) }, losses: losses + shard.first,
+                second: secondLabels.map { UnsafePointer($0 + shard.first) },
+                mix: mix.map { UnsafePointer($0 + shard.first) },
+                targets: mixedTargets.map { UnsafePointer($0 + shard.first * outputs) }, losses: losses + shard.first,
                 hits: hits + shard.first, gradient: logits.gradient(shard), predictions: nil,
                 weights: weights.map { UnsafePointer($0 + shard.first) })
             let scale = 1 / Float(examples)
@@ -150,6 +247,8 @@ final class TrainingPlan {
                 loss.compute(rows, scale: scale)
                 var allFinite = true
                 for i in 0..<shard.count where !rows.losses[i].isFinite { allFinite = false }
+                // A step on examples that could not be decoded changes nothing either.
+                if data.failure != nil { allFinite = false }
                 finite[shard.index] = allFinite ? 1 : 0
             }
         }
@@ -183,7 +282,8 @@ final class TrainingPlan {
                     for index in starts.indices { squares += sumSquares[index] }
                     for part in wide { squares += part.pointee }
                     let norm = squares.squareRoot()
-                    step.pointee.update.gradientScale = norm.isFinite ? Float(min(1, Double(clipNorm) / (norm + 1e-6))) : 1
+                    step.pointee.update.gradientScale =
+                        norm.isFinite ? Float(min(1, Double(clipNorm) / (norm + 1e-6))) : 1
                 }
             ])
         }

@@ -5,6 +5,7 @@ import Engine
 public enum TrainingBenchmark: String, CaseIterable, Sendable {
     case cifarCNN = "cifar-cnn"
     case mnistCNN = "mnist-cnn"
+    case vggSmall = "vgg-small"
     case tabularMLP = "tabular-mlp"
 
     /// What a measurement found.
@@ -17,14 +18,20 @@ public enum TrainingBenchmark: String, CaseIterable, Sendable {
 
     private var input: TensorShape {
         switch self {
-        case .cifarCNN: .image(channels: 3, height: 32, width: 32)
+        case .cifarCNN, .vggSmall: .image(channels: 3, height: 32, width: 32)
         case .mnistCNN: .image(channels: 1, height: 28, width: 28)
         case .tabularMLP: .vector(30)
         }
     }
 
     private var classes: Int { self == .tabularMLP ? 2 : 10 }
-    private var examples: Int { self == .tabularMLP ? 5690 : 5120 }
+    private var examples: Int {
+        switch self {
+        case .tabularMLP: 5690
+        case .vggSmall: 512
+        case .cifarCNN, .mnistCNN: 5120
+        }
+    }
 
     private var layers: [LayerSpec] {
         switch self {
@@ -39,13 +46,20 @@ public enum TrainingBenchmark: String, CaseIterable, Sendable {
                 .conv(filters: 32, kernel: 3, activation: .relu), .maxPool(size: 2, stride: 2), .flatten,
                 .dense(units: 64, activation: .relu), .dense(units: nil),
             ]
+        case .vggSmall:
+            [64, 128].flatMap { filters -> [LayerSpec] in
+                let half: [LayerSpec] = [
+                    .conv(filters: filters, kernel: 3, padding: .same, hasBias: false), .batchNorm(activation: .relu),
+                ]
+                return half + half + [.maxPool(size: 2, stride: 2)]
+            } + [.flatten, .dense(units: 256, activation: .relu), .dense(units: nil)]
         case .tabularMLP:
             [.dense(units: 64, activation: .relu), .dense(units: 32, activation: .relu), .dense(units: nil)]
         }
     }
 
     /// Measures training with batches of `batch` on `workers` threads.
-    public func run(batch: Int, workers: Int) throws -> Result {
+    public func run(batch: Int, workers: Int, precision: Precision = .f32) throws -> Result {
         var random = CounterRandom(seed: 0, purpose: .benchmark)
         let labels = (0..<examples).map { _ in Int32(random.below(UInt32(classes))) }
         let names = (0..<classes).map(String.init)
@@ -66,6 +80,8 @@ public enum TrainingBenchmark: String, CaseIterable, Sendable {
         let network = try Network(layers, input: preprocessing.shape, classes: classes)
         var spec = TrainingSpec()
         spec.batch = batch
+        spec.precision = precision
+        if self == .vggSmall { spec.optimizer = .sgd(learningRate: 0.01, momentum: 0.9) }
         let trainer = try Trainer(
             network, spec: spec, data: PreparedExamples(features, labels: labels, by: preprocessing), train: train,
             workers: workers)

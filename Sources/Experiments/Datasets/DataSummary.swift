@@ -11,6 +11,9 @@ public struct DataSummary: Sendable, Equatable, Codable {
     public var thumbnails: [LabelledThumbnail]
     /// Tables: the first 64 input columns as the training split has them. Empty for images.
     public var columns: [ColumnSummary]
+    /// Images of a run that augments: what its first epochs see of the first few of `thumbnails`. Nil in sessions of earlier
+    /// versions, and where nothing is augmented.
+    public var augmented: [AugmentedThumbnails]?
 
     public init(splits: [SplitCounts], thumbnails: [LabelledThumbnail], columns: [ColumnSummary]) {
         self.splits = splits
@@ -30,6 +33,37 @@ public struct DataSummary: Sendable, Equatable, Codable {
         /// Examples of the split.
         public var total: Int { counts.reduce(0, +) }
     }
+
+    /// What the first epochs of a run see of an image.
+    public struct AugmentedThumbnails: Sendable, Equatable, Codable {
+        /// The example's place in the data set, from 0.
+        public var index: Int
+        /// Of epoch 1, 2, 3, …; at most 4.
+        public var epochs: [Thumbnail]
+        /// With mixup: what was mixed into each of `epochs`; empty without.
+        public var mixed: [Partner]
+        public init(index: Int, epochs: [Thumbnail], mixed: [Partner] = []) {
+            self.index = index
+            self.epochs = epochs
+            self.mixed = mixed
+        }
+
+        /// An example that is mixed into another one.
+        public struct Partner: Sendable, Equatable, Codable {
+            /// Index of its class.
+            public var label: Int
+            /// Its share of the mix, 0 to 1.
+            public var share: Float
+            public init(label: Int, share: Float) {
+                self.label = label
+                self.share = share
+            }
+        }
+    }
+
+    /// Images whose augmented versions are kept, and epochs of them.
+    static let augmentedExamples = 6
+    static let augmentedEpochs = 4
 
     /// An example of an image set.
     public struct LabelledThumbnail: Sendable, Equatable, Codable {
@@ -139,6 +173,13 @@ extension DataSummary {
         return splits.count <= Split.allCases.count
             && splits.allSatisfy { $0.counts.count == classes && $0.counts.allSatisfy(sound) }
             && thumbnails.allSatisfy { sound($0.index) && (0..<classes).contains($0.label) }
+            && (augmented ?? []).allSatisfy { example in
+                sound(example.index) && example.epochs.count <= Self.augmentedEpochs
+                    && (example.mixed.isEmpty || example.mixed.count == example.epochs.count)
+                    && example.mixed.allSatisfy {
+                        (0..<classes).contains($0.label) && (0...1).contains($0.share)
+                    }
+            }
             && columns.allSatisfy { column in
                 guard sound(column.missing) else { return false }
                 switch column.content {

@@ -42,14 +42,16 @@ extension DataSummary {
 }
 
 extension Dataset {
-    /// A small version of an example; nil unless the examples are images.
+    /// A small version of an example; nil unless the examples are images, and of a streamed one that is gone.
     func thumbnail(of index: Int) -> Thumbnail? {
-        guard case .image(let channels, let height, let width) = shape, case .bytes(let pixels) = features,
-            (0..<count).contains(index)
-        else { return nil }
-        let size = shape.count
-        return Thumbnail(
-            pixels[index * size..<(index + 1) * size], channels: channels, height: height, width: width)
+        guard case .image(let channels, let height, let width) = shape, (0..<count).contains(index) else { return nil }
+        do throws(ExampleError) {
+            return try features.image(index, bytes: shape.count).map {
+                Thumbnail($0[...], channels: channels, height: height, width: width)
+            }
+        } catch {
+            return nil  // The run itself says so when it needs the image.
+        }
     }
 }
 

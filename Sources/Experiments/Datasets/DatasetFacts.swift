@@ -37,6 +37,8 @@ public struct DatasetFacts: Sendable, Equatable, Codable {
 
     /// Bytes of JSON that a session takes of them, unless the classes' names alone take more.
     public static let maximumBytes = 150_000
+    /// Bytes of JSON that augmented thumbnails may take beside them.
+    public static let maximumAugmentedBytes = 110_000
     /// Files left out that a session keeps.
     private static let maximumSkipped = 50
 
@@ -51,8 +53,22 @@ public struct DatasetFacts: Sendable, Equatable, Codable {
         }
     }
 
-    /// Drops from the summary what does not fit into ``maximumBytes``: thumbnails from the last on, then columns.
+    /// Drops from the summary what does not fit into ``maximumBytes``: thumbnails from the last on, then columns; and of the
+    /// augmented ones what does not fit into ``maximumAugmentedBytes``, from the last on.
     mutating func fit() {
+        var augmented = summary?.augmented ?? []
+        summary?.augmented = nil
+        fitWithoutAugmented()
+        let bytes = json.utf8.count
+        while !augmented.isEmpty {
+            summary?.augmented = augmented
+            if json.utf8.count < bytes + Self.maximumAugmentedBytes { return }
+            augmented.removeLast()
+        }
+        summary?.augmented = nil
+    }
+
+    private mutating func fitWithoutAugmented() {
         skipped = Array(skipped.prefix(Self.maximumSkipped))
         while json.utf8.count >= Self.maximumBytes, let described = summary {
             if !described.thumbnails.isEmpty {

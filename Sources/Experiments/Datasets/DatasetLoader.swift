@@ -34,6 +34,11 @@ public enum DatasetLoader {
     }
 
     private static func refuseUnusedSettings(_ spec: DataSpec, for dataset: Dataset) throws(DatasetError) {
+        if spec.stream {
+            guard case .streamed = dataset.features else {
+                throw .settingUnused(setting: "stream", reason: "only folders of images are streamed")
+            }
+        }
         if case .image = dataset.shape {
             if spec.target != nil { throw .settingUnused(setting: "target", reason: "images have no columns") }
             if !spec.ignore.isEmpty { throw .settingUnused(setting: "ignore", reason: "images have no columns") }
@@ -66,7 +71,9 @@ public enum DatasetLoader {
             if let batches = CIFARFiles.batchesFolder(path, names: names) {
                 return try CIFARFiles.load(folder: batches, name: spec.dataset)
             }
-            return try ImageFolder.load(path, name: spec.dataset, resize: spec.resize, grey: spec.grey)
+            return try ImageFolder.load(
+                path, name: spec.dataset, resize: spec.resize, grey: spec.grey, stream: spec.stream,
+                cacheBytes: spec.cache << 20)
         }
     }
 }

@@ -134,13 +134,19 @@ enum FileBytes {
 
 /// What a data set may take of this machine's memory.
 enum MemoryBudget {
-    /// Throws when `bytes` are more than the machine has, or than this process may have.
-    static func check(_ what: String, bytes: Int) throws(DatasetError) {
+    /// Bytes that the machine has, or that this process may have.
+    static var available: Int {
         var available = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
         var limit = rlimit()
         if getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0, limit.rlim_cur < UInt64(available) {
             available = Int(limit.rlim_cur)
         }
+        return available
+    }
+
+    /// Throws when `bytes` are more than can be had.
+    static func check(_ what: String, bytes: Int) throws(DatasetError) {
+        let available = available
         if bytes > available / 10 * 9 { throw .memory(what: what, bytes: bytes, available: available) }
     }
 }

@@ -33,7 +33,7 @@ enum ImageFiles {
     /// A header fits in here unless a large colour profile or preview comes before it.
     private static let headBytes = 64 << 10
     /// Small files are kept from the first look to the second up to this sum, so that each is read only once.
-    private static let keptBytes = 256 << 20
+    static let keptBytes = 256 << 20
     /// Most bytes a pixel while one file is decoded: a progressive JPEG's coefficients, its pixels, and its planes.
     private static let decodingBytes = 13
 
@@ -56,7 +56,8 @@ enum ImageFiles {
     // MARK: Headers
 
     /// Looks at each file's header; a file that is no readable image gets a `problem`.
-    static func readHeaders(_ files: [ImageFile]) -> [ImageFile] {
+    /// - Parameter keeping: bytes of small files that may be kept for their pixels.
+    static func readHeaders(_ files: [ImageFile], keeping: Int = keptBytes) -> [ImageFile] {
         let kept = Atomic(0)
         return concurrentMap(files.count) { index in
             var file = files[index]
@@ -75,7 +76,7 @@ enum ImageFiles {
                 }
                 // Which files are kept depends on the threads; what comes out does not.
                 let size = bytes.count
-                if isWhole, file.problem == nil, kept.add(size, ordering: .relaxed).newValue <= keptBytes {
+                if isWhole, file.problem == nil, kept.add(size, ordering: .relaxed).newValue <= keeping {
                     file.content = bytes
                 }
             } catch {
@@ -129,8 +130,42 @@ enum ImageFiles {
         return pixels
     }
 
+    /// Bytes of pixels that are decoded at once while files are looked through.
+    private static let scanBytes = 32 << 20
+
+    /// Decodes all usable `files` once, a piece at a time, and forgets the pixels: files that turn out to be broken get a
+    /// `problem`. Throws when memory would not do.
+    /// - Returns: SHA-256 of the pixels that ``decode(_:channels:size:)`` would give.
+    static func scan(_ files: inout [ImageFile], channels: Int, size: ImageSize) throws(DatasetError) -> String {
+        let bytes = channels * size.height * size.width
+        let usable = files.indices.filter { files[$0].problem == nil }
+        let piece = max(Machine.processors, min(1024, scanBytes / bytes))
+        let largest = usable.map { files[$0].header?.size.pixels ?? 0 }.max() ?? 0
+        try MemoryBudget.check(
+            "\(piece) images of \(size.height)x\(size.width)",
+            bytes: piece * bytes + min(piece, Machine.processors) * largest * decodingBytes)
+        let target = UnsafeMutablePointer<UInt8>.allocate(capacity: piece * bytes)
+        defer { target.deallocate() }
+        let digest = SHA256.Stream()
+        for start in stride(from: 0, to: usable.count, by: piece) {
+            let part = usable[start..<min(start + piece, usable.count)]
+            let source = part.map { files[$0] }
+            // Each image has a place of its own, so no two threads write to one byte.
+            nonisolated(unsafe) let places = target
+            let problems = concurrentMap(source.count) { index in
+                decode(source[index], channels: channels, size: size, into: places + index * bytes)
+            }
+            for (place, (index, problem)) in zip(part, problems).enumerated() {
+                files[index].problem = problem
+                files[index].content = nil
+                if problem == nil { digest.add(UnsafeRawBufferPointer(start: target + place * bytes, count: bytes)) }
+            }
+        }
+        return digest.hex()
+    }
+
     /// One image's planes into `target`; returns what is wrong with the file, nil: nothing.
-    private static func decode(
+    static func decode(
         _ file: ImageFile, channels: Int, size: ImageSize, into target: UnsafeMutablePointer<UInt8>
     ) -> String? {
         do throws(DatasetError) {

@@ -12,17 +12,42 @@ enum ImageFolder {
     ///
     /// Images get `resize` as their size, else the one that all have; and one channel when `grey` is set or the headers
     /// of all say grey, else three. Files that cannot be used are listed in `skipped`.
+    ///
+    /// Streamed images are decoded once here, to find the broken ones and for the digest, which is that of the images in memory;
+    /// then again when they are wanted. They are streamed when `stream` says so, and when all would take more than half of
+    /// `memory`. The cache never gets more than half of it.
     static func load(
-        _ folder: DiskPath, name: String, resize: ImageSize?, grey: Bool
+        _ folder: DiskPath, name: String, resize: ImageSize?, grey: Bool, stream: Bool = false,
+        cacheBytes: Int = 512 << 20, memory: Int = MemoryBudget.available
     ) throws(DatasetError) -> Dataset {
         if let resize { try ImagePreparation.check(resize) }
         let layout = try Layout(folder)
-        var files = ImageFiles.readHeaders(layout.files)
+        var files = ImageFiles.readHeaders(layout.files, keeping: stream ? 0 : ImageFiles.keptBytes)
         try refuseMostlyBroken(files, in: folder)
         let size: ImageSize
         if let resize { size = resize } else { size = try commonSize(files) }
         let channels = grey || files.allSatisfy { $0.header?.isGrey ?? true } ? 1 : 3
-        let pixels = try ImageFiles.decode(&files, channels: channels, size: size)
+        let exampleBytes = channels * size.height * size.width
+        let allBytes = files.count { $0.problem == nil } * exampleBytes
+        let streams = stream || allBytes > memory / 2
+        var notes: [String] = []
+        if streams, !stream {
+            notes.append(
+                "The images would take \(allBytes >> 20) MiB of the machine's \(memory >> 20) MiB, so they are streamed through a cache of \(cacheBytes >> 20) MiB (data.cache)."
+            )
+        }
+        let features: FeatureStorage
+        if streams {
+            let digest = try ImageFiles.scan(&files, channels: channels, size: size)
+            let source = FolderSource(
+                paths: files.filter { $0.problem == nil }.map(\.path), channels: channels, size: size)
+            features = .streamed(
+                StreamedExamples(
+                    source: source, count: source.paths.count, exampleBytes: exampleBytes,
+                    cacheBytes: min(cacheBytes, memory / 2), sha256: digest))
+        } else {
+            features = .bytes(try ImageFiles.decode(&files, channels: channels, size: size))
+        }
         try refuseMostlyBroken(files, in: folder)
 
         let labels = zip(layout.labels, files).filter { $1.problem == nil }.map(\.0)
@@ -34,9 +59,10 @@ enum ImageFolder {
         if let test = layout.test, trainCount == labels.count { throw .empty(path: test.text) }
         return Dataset(
             name: name, shape: .image(channels: channels, height: size.height, width: size.width),
-            classes: layout.classes.map(shownName), features: .bytes(pixels), labels: labels,
+            classes: layout.classes.map(shownName), features: features, labels: labels,
             officialTest: layout.test == nil ? nil : trainCount..<labels.count,
-            skipped: files.compactMap(\.skipped), origin: "\(labels.count) images in \(folder.text)")
+            skipped: files.compactMap(\.skipped), origin: "\(labels.count) images in \(folder.text)",
+            notes: notes)
     }
 
     private static func refuseMostlyBroken(_ files: [ImageFile], in folder: DiskPath) throws(DatasetError) {
@@ -76,6 +102,20 @@ enum ImageFolder {
                 position += length
             case .emptyInput: return name
             }
+        }
+    }
+}
+
+/// The usable images of a folder, decoded as the data set has them.
+struct FolderSource: ExampleSource {
+    let paths: [DiskPath]
+    let channels: Int
+    let size: ImageSize
+
+    func decode(_ index: Int, into target: UnsafeMutablePointer<UInt8>) throws(ExampleError) {
+        let file = ImageFile(path: paths[index])
+        if let problem = ImageFiles.decode(file, channels: channels, size: size, into: target) {
+            throw .unreadable(path: file.path.text, reason: problem)
         }
     }
 }

@@ -12,22 +12,51 @@ public struct Experiment: Sendable {
     public let preprocessing: Preprocessing
     public let network: Network
 
-    /// Loads what `spec` names and checks that the network fits the data.
-    /// - Throws: ``DatasetError``, ``SplitError``, ``NetworkError``.
+    /// Loads what `spec` names and checks that network and augmentations fit the data.
+    /// - Throws: ``DatasetError``, ``SplitError``, ``AugmentationError``, ``BalanceError``, ``NetworkError``.
     public init(spec: Spec, yaml: String) throws {
         self.spec = spec
         self.yaml = yaml
         dataset = try DatasetLoader.load(spec.data)
         splits = try Splits(dataset, spec.data)
         preprocessing = Preprocessing(fitting: dataset, train: splits.train, spec: spec.data)
+        try Augmentation.check(spec.augment, shape: preprocessing.shape)
+        if spec.data.balance == .smote, case .image = preprocessing.shape { throw BalanceError.needsTable }
         network = try Network(
             spec.network, input: preprocessing.shape,
             classes: spec.training.loss.outputs(classes: dataset.classes.count))
     }
 
+    /// Said when the precision that was asked for is the slower one on this processor.
+    var precisionWarning: String? {
+        guard spec.training.precision == .bf16 else { return nil }
+        let (f32, bf16) = (Machine.measureConvolution(.f32), Machine.measureConvolution(.bf16))
+        guard bf16 > 0, bf16 < f32 else { return nil }
+        let times = (f32 / bf16 * 10).rounded() / 10
+        return
+            "precision bf16 was asked for, but on this processor float32 convolutions are \(times) times as fast: precision: f32 trains sooner."
+    }
+
     /// All examples, preprocessed.
     public var prepared: PreparedExamples {
         PreparedExamples(dataset.features, labels: dataset.labels, by: preprocessing)
+    }
+
+    /// All examples and the indices of those to train on: the training split, and with SMOTE made-up ones behind all others.
+    /// - Throws: ``BalanceError``.
+    func training() throws(BalanceError) -> (examples: PreparedExamples, train: [Int32]) {
+        guard spec.data.balance == .smote else { return (prepared, splits.train) }
+        return try prepared.withSmote(
+            train: splits.train, encodings: preprocessing.encodings, seed: spec.data.seed)
+    }
+
+    /// A trainer as the spec wants it.
+    /// - Throws: ``BalanceError``, ``ConvolutionError``.
+    public func trainer(workers: Int) throws -> Trainer {
+        let (examples, train) = try training()
+        return try Trainer(
+            network, spec: spec.training, data: examples, train: train, balance: spec.data.balance,
+            augment: spec.augment, workers: workers)
     }
 
     /// What identifies the data. Without a summary; a session gets ``describedFacts``.
@@ -37,22 +66,31 @@ public struct Experiment: Sendable {
             classes: dataset.classes, sha256: dataset.sha256, skipped: dataset.skipped)
     }
 
-    /// What a session keeps of the data, the summary included, in less than ``DatasetFacts/maximumBytes`` of JSON.
+    /// What a session keeps of the data, the summary included, in less than ``DatasetFacts/maximumBytes`` of JSON and
+    /// ``DatasetFacts/maximumAugmentedBytes`` for what is shown of augmentations.
     public var describedFacts: DatasetFacts {
         var described = facts
-        described.summary = DataSummary(dataset, splits)
+        var summary = DataSummary(dataset, splits)
+        summary.augmented = augmentedThumbnails(of: summary.thumbnails)
+        described.summary = summary
         described.fit()
         return described
     }
 
     /// What training it with `workers` workers keeps in memory.
     public func memory(workers: Int) -> MemoryEstimate {
-        let (raw, prepared) = (dataset.features.bytes, dataset.count * preprocessing.shape.count)
-        // Bytes of images are shared until the engine takes its copy; rows of tables become features before.
-        let copies = if case .bytes = dataset.features { prepared } else { prepared * 4 * 2 }
+        let prepared = dataset.count * preprocessing.shape.count
+        // Bytes of images are shared until the engine takes its copy; rows of tables become features before; of what is
+        // streamed a part is kept.
+        let copies =
+            switch dataset.features {
+            case .bytes: prepared
+            case .floats: prepared * 4 * 2
+            case .streamed(let examples): min(examples.cacheBytes, prepared)
+            }
         return MemoryEstimate(
-            network, spec: spec.training, trainExamples: splits.train.count, dataBytes: raw, preparedBytes: copies,
-            workers: workers)
+            network, spec: spec.training, trainExamples: splits.train.count, dataBytes: dataset.features.loadedBytes,
+            preparedBytes: copies, workers: workers)
     }
 
     /// What the run will ask of a machine with `peak` GFLOP/s of all workers together; nil: nobody measured.
@@ -60,6 +98,35 @@ public struct Experiment: Sendable {
         TrainingEstimate(
             network, memory: memory(workers: workers), batch: spec.training.batch, trainExamples: splits.train.count,
             watched: splits[splits.watched].count, workers: workers, peak: peak)
+    }
+
+    /// What the first epochs see of the first of `thumbnails`; nil where nothing is augmented or no images are.
+    private func augmentedThumbnails(
+        of thumbnails: [DataSummary.LabelledThumbnail]
+    ) -> [DataSummary.AugmentedThumbnails]? {
+        guard case .image(let channels, let height, let width) = dataset.shape,
+            let preview = AugmentationPreview(spec, dataset, train: splits.train, preprocessing: preprocessing)
+        else { return nil }
+        var shown = thumbnails.prefix(DataSummary.augmentedExamples).map {
+            DataSummary.AugmentedThumbnails(index: $0.index, epochs: [])
+        }
+        do throws(ExampleError) {
+            for epoch in 1...min(DataSummary.augmentedEpochs, spec.training.epochs) {
+                let images = try preview.images(shown.map(\.index), epoch: epoch)
+                for (place, image) in images.enumerated() {
+                    shown[place].epochs.append(
+                        Thumbnail(image.pixels[...], channels: channels, height: height, width: width))
+                    guard spec.augment.contains(where: { $0.name == "mixup" }) else { continue }
+                    // Without a partner nothing of its own class is mixed in.
+                    let label = Int(dataset.labels[image.partner ?? shown[place].index])
+                    shown[place].mixed.append(
+                        DataSummary.AugmentedThumbnails.Partner(label: label, share: image.partnerShare))
+                }
+            }
+        } catch {
+            return nil  // The run itself says so when it needs the image.
+        }
+        return shown
     }
 
     /// The head of a run's events.
@@ -78,11 +145,12 @@ public struct Experiment: Sendable {
 }
 
 extension FeatureStorage {
-    /// Bytes of all values.
-    var bytes: Int {
+    /// Bytes of the values that are in memory from the start.
+    var loadedBytes: Int {
         switch self {
         case .bytes(let values): values.count
         case .floats(let values): values.count * 4
+        case .streamed: 0
         }
     }
 }
@@ -94,6 +162,7 @@ extension Dataset {
             switch features {
             case .bytes(let bytes): bytes.withUnsafeBytes { SHA256.hex($0) }
             case .floats(let floats): floats.withUnsafeBytes { SHA256.hex($0) }
+            case .streamed(let examples): examples.sha256
             }
         let labels = labels.withUnsafeBytes { SHA256.hex($0) }
         return SHA256.hex(Array((values + labels).utf8))

@@ -25,7 +25,7 @@ public struct MemoryShortage: Error, Equatable, CustomStringConvertible {
     ) throws(MemoryShortage) {
         let needed = experiment.memory(workers: workers)
         // What was read of the data is there already.
-        let loaded = experiment.dataset.features.bytes
+        let loaded = experiment.dataset.features.loadedBytes
         guard let available, needed.total - loaded > available else { return }
         var isOfImages = false
         if case .image = experiment.network.input { isOfImages = true }

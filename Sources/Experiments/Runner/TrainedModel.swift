@@ -51,7 +51,8 @@ public struct TrainedModel: Sendable {
     /// Runs the model over raw examples; `labels` count for losses and hits only.
     public func infer(_ features: FeatureStorage, labels: [Int32], workers: Int) throws -> Inference {
         try Predictor(
-            network, weights: weights, loss: spec.training.loss, data: PreparedExamples(features, labels: labels, by: preprocessing),
+            network, weights: weights, loss: spec.training.loss,
+            data: PreparedExamples(features, labels: labels, by: preprocessing),
             workers: workers
         ).infer()
     }
@@ -74,7 +75,8 @@ public struct TrainedModel: Sendable {
         let test = try Splits(dataset, spec.data).test
         let prepared = PreparedExamples(dataset.features, labels: dataset.labels, by: preprocessing)
         let inference = try Predictor(
-            network, weights: weights, loss: spec.training.loss, data: prepared, workers: workers).infer(test)
+            network, weights: weights, loss: spec.training.loss, data: prepared, workers: workers
+        ).infer(test)
         let labels = test.map { dataset.labels[Int($0)] }
         return Evaluation(
             confusion: ConfusionMatrix(

@@ -16,6 +16,18 @@ public enum ResumeError: Error, Equatable, CustomStringConvertible {
     }
 }
 
+/// Why a run can't start as was asked.
+public enum StartError: Error, Equatable, CustomStringConvertible {
+    case nothingFits(model: String)
+
+    public var description: String {
+        switch self {
+        case .nothingFits(let model):
+            "No weight array of \(model) has the name and shape of one of this network, so there is nothing to start from: give both the same layers."
+        }
+    }
+}
+
 /// How a run is told to the outside while it goes on.
 public struct RunObserver: Sendable {
     /// Gets events when they are stored, on the recorder's thread.
@@ -47,22 +59,33 @@ public final class TrainingRun {
     private let bestWeights: [ParameterValues]?
     /// The session already tells how the run began.
     private let hasBegun: Bool
+    /// Said at the start of a run that goes on from another one's weights.
+    private let taken: String?
 
     /// Begins a run in a new session file at `path`.
-    /// - Parameter tariff: what a core costs and draws; nil: nobody said.
-    /// - Throws: ``MemoryShortage``, ``SessionError``, ``ConvolutionError``.
+    /// - Parameters:
+    ///   - model: what the weights start from, where names and shapes are the same; nil: the seed.
+    ///   - tariff: what a core costs and draws; nil: nobody said.
+    /// - Throws: ``MemoryShortage``, ``SessionError``, ``BalanceError``, ``ConvolutionError``, ``StartError``.
     public init(
-        _ experiment: Experiment, path: String, workers: Int, programVersion: String, command: [String],
-        tariff: Tariff? = nil
+        _ experiment: Experiment, path: String, from model: TrainedModel? = nil, workers: Int, programVersion: String,
+        command: [String], tariff: Tariff? = nil
     ) throws {
         self.experiment = experiment
         self.path = path
         self.tariff = tariff
         coreSecondsBefore = 0
         try MemoryShortage.check(experiment, workers: workers)
-        trainer = try Trainer(
-            experiment.network, spec: experiment.spec.training, data: experiment.prepared,
-            train: experiment.splits.train, workers: workers)
+        trainer = try experiment.trainer(workers: workers)
+        var takenHere: String?
+        if let model {
+            let shapes = Dictionary(uniqueKeysWithValues: experiment.network.parameters.map { ($0.name, $0.shape) })
+            let fitting = model.weights.filter { shapes[$0.name] == $0.shape }
+            guard !fitting.isEmpty else { throw StartError.nothingFits(model: model.path) }
+            trainer.load(fitting)
+            takenHere =
+                "\(fitting.count) of \(shapes.count) weight arrays start as step \(model.step) of \(model.path) left them; the rest start anew."
+        }
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         writer = try SessionWriter.create(
@@ -76,6 +99,7 @@ public final class TrainingRun {
         snapshot = nil
         bestWeights = nil
         hasBegun = false
+        taken = takenHere
     }
 
     /// Goes on with the run in `path` from its last checkpoint, or from its start when it was killed before the first one.
@@ -105,19 +129,19 @@ public final class TrainingRun {
             }
         }
         try MemoryShortage.check(experiment, workers: workers)
-        trainer = try Trainer(
-            experiment.network, spec: spec.training, data: experiment.prepared, train: experiment.splits.train,
-            workers: workers)
+        trainer = try experiment.trainer(workers: workers)
         let parameters = experiment.network.parameters
         snapshot = try bytes.map { try Snapshot($0, parameters: parameters, training: spec.training) }
         bestWeights = try best.map { try Snapshot($0, parameters: parameters, training: nil).modelWeights }
         if let snapshot { trainer.restore(snapshot) }
         writer = try SessionWriter.open(path: path)
+        taken = nil
     }
 
     /// Trains to the end, recording and telling everything.
     /// - Returns: the last event.
-    /// - Throws: ``SessionError`` when the end could not be stored.
+    /// - Throws: ``SessionError`` when the end could not be stored, ``ExampleError`` when a streamed image is gone: the run
+    ///   stands at its last checkpoint then and can be resumed.
     public func run(_ observer: RunObserver) throws -> RunEvent.Finished {
         let commands = commands
         var server: LinkServer?
@@ -142,6 +166,17 @@ public final class TrainingRun {
                         step: trainer.step, seconds: snapshot?.seconds ?? 0, workers: trainer.workers)))
         } else {
             recorder.record(.started(experiment.started(trainer: trainer, peak: peak, tariff: tariff)))
+            for note in experiment.dataset.notes {
+                recorder.record(.warned(RunEvent.Warned(step: 0, message: note)))
+            }
+            if let taken {
+                recorder.record(.warned(RunEvent.Warned(step: 0, message: taken)))
+                // The seed alone would not bring this start back.
+                recorder.record(trainer.snapshot(), RunEvent.Checkpointed(step: 0, seconds: 0, best: false))
+            }
+            if let warning = experiment.precisionWarning {
+                recorder.record(.warned(RunEvent.Warned(step: 0, message: warning)))
+            }
             for skipped in experiment.dataset.skipped.prefix(20) {
                 recorder.record(
                     .warned(RunEvent.Warned(step: 0, message: "\(skipped.path) was skipped: \(skipped.reason)")))
@@ -159,7 +194,15 @@ public final class TrainingRun {
                 emit: { recorder.record($0) }, checkpoint: { recorder.record($0, $1) },
                 commands: { commands.take(wait: $0) }, peakGigaflopPerSecond: peak,
                 residentBytes: { HostFacts.residentBytes }))
-        var finished = loop.run()
+        var finished: RunEvent.Finished
+        do {
+            finished = try loop.run()
+        } catch {
+            try recorder.finish()
+            writer.close()
+            server?.close()
+            throw error
+        }
         let seconds = finished.seconds - (snapshot?.seconds ?? 0)
         finished.bill = tariff?.bill(coreSeconds: coreSecondsBefore + seconds * Double(trainer.workers))
         finished.weightsSHA256 = trainer.weights.sha256

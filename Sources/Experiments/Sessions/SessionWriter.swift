@@ -161,8 +161,8 @@ public final class SessionWriter: Sendable {
         return try transaction { database, sequence in try self.insert(events, from: sequence, database) }
     }
 
-    /// Stores a checkpoint and its event in one transaction, and drops old checkpoints: the newest best one and the
-    /// last two stay. The same step again replaces what was stored for it.
+    /// Stores a checkpoint and its event in one transaction, and drops old checkpoints: the newest best one, the
+    /// last two, and one of step 0, which a run that did not start by itself begins with, stay. The same step again replaces what was stored for it.
     @discardableResult
     public func storeCheckpoint(
         step: Int, best: Bool, bytes: Data, and event: RunEvent
@@ -176,7 +176,7 @@ public final class SessionWriter: Sendable {
                 arguments: [self.run, step, best ? 1 : 0, bytes])
             try database.execute(
                 sql: """
-                    DELETE FROM checkpoint WHERE run = :run
+                    DELETE FROM checkpoint WHERE run = :run AND step > 0
                     AND step NOT IN (SELECT step FROM checkpoint WHERE run = :run ORDER BY step DESC LIMIT 2)
                     AND step NOT IN (SELECT step FROM checkpoint WHERE run = :run AND best ORDER BY step DESC LIMIT 1)
                     """, arguments: ["run": self.run])

@@ -37,7 +37,8 @@ struct LayerGrammar {
             guard let layer = layer(item, index) else { continue }
             if layer.needsImage, let before = vectorsSince {
                 problems.add(
-                    item, "layer \(index + 1): \(layer.name) needs an image, but \(before) before it has made a vector.")
+                    item, "layer \(index + 1): \(layer.name) needs an image, but \(before) before it has made a vector."
+                )
             }
             if layer.makesVector { vectorsSince = vectorsSince ?? layer.name }
             layers.append(layer)
@@ -168,7 +169,8 @@ struct LayerGrammar {
         spec.activation = activation(&fields)
         spec.initializer = fields.choice("initializer", default: .glorotUniform)
         if spec.activation == .softmax {
-            problems.add(fields.node("activation"), "layer \(number): softmax goes over vectors; a convolution makes images.")
+            problems.add(
+                fields.node("activation"), "layer \(number): softmax goes over vectors; a convolution makes images.")
         }
         return spec
     }
@@ -201,7 +203,8 @@ struct LayerGrammar {
             fields.end()
         }
         guard case .sequence(let items)? = list, !items.isEmpty else {
-            problems.add(node, "layer \(number): residual must be a list of layers, each on a line that begins with a dash.")
+            problems.add(
+                node, "layer \(number): residual must be a list of layers, each on a line that begins with a dash.")
             return nil
         }
         guard place.count(where: { $0 == "." }) < Self.deepest else {

@@ -17,9 +17,12 @@ struct SpecGrammar {
         let data = data(fields.node("data"), root)
         let training = TrainingGrammar(problems).training(fields.node("training"))
         let network = LayerGrammar(problems).network(fields.node("network"), root, loss: training.loss)
-        fields.end(later: ["augment"])
+        let augment = AugmentGrammar(problems).augment(fields.node("augment"), data: data)
+        fields.end()
         guard let data else { return nil }
-        return Spec(name: name, data: data, network: network, training: training)
+        var spec = Spec(name: name, data: data, network: network, training: training)
+        spec.augment = augment
+        return spec
     }
 
     private func data(_ node: Node?, _ root: Node) -> DataSpec? {
@@ -42,7 +45,13 @@ struct SpecGrammar {
         if fields.has("examples") { data.examples = fields.int("examples", in: 10...10_000_000) }
         data.resize = resize(fields.node("resize"))
         data.grey = fields.bool("grey", default: false)
-        fields.end(later: ["augment", "balance"])
+        data.stream = fields.bool("stream", default: false)
+        data.cache = fields.int("cache", in: 1...1_048_576, default: data.cache) ?? data.cache
+        data.balance = fields.choice("balance", default: .none)
+        if data.balance == .smote, data.isTable == false {
+            problems.add(fields.node("balance"), BalanceError.needsTable.description)
+        }
+        fields.end()
         return data
     }
 

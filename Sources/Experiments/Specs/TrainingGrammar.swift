@@ -20,14 +20,14 @@ struct TrainingGrammar {
         if fields.has("log_every") { training.logEvery = fields.int("log_every", in: 1...1_000_000) }
         training.checkpointSeconds =
             fields.double("checkpoint_seconds", default: training.checkpointSeconds, "more than 0", positive) ?? 10
-        if let precision = fields.string("precision"), precision != "f32" {
-            problems.add(fields.node("precision"), "training.precision \(precision) is not in this version; f32 is.")
-        }
+        training.precision = fields.choice("precision", default: .f32)
         if let node = fields.node("optimizer") { training.optimizer = optimizer(node) ?? training.optimizer }
         if let node = fields.node("loss") { training.loss = loss(node) ?? training.loss }
         if let node = fields.node("class_weights") { training.classWeights = classWeights(node) }
         if training.classWeights != .none, training.loss.isRegression {
-            problems.add(fields.node("class_weights"), "training.class_weights needs classes, but the loss is \(training.loss.name).")
+            problems.add(
+                fields.node("class_weights"),
+                "training.class_weights needs classes, but the loss is \(training.loss.name).")
         }
         if let node = fields.node("schedule") { training.schedule = schedule(node) ?? .constant }
         training.warmupSteps = fields.int("warmup_steps", in: 0...100_000_000, default: 0) ?? 0
@@ -161,7 +161,9 @@ struct TrainingGrammar {
             return .cosine(epochs: epochs, minimum: minimum())
         case "one_cycle":
             let maximum = fields.double("maximum", "more than 0", positive)
-            let warmup = fields.double("warmup_fraction", default: 0.3, "more than 0 and less than 1") { $0 > 0 && $0 < 1 }
+            let warmup = fields.double("warmup_fraction", default: 0.3, "more than 0 and less than 1") {
+                $0 > 0 && $0 < 1
+            }
             let initial = fields.double("initial_divisor", default: 25, "at least 1") { $0 >= 1 }
             let final = fields.double("final_divisor", default: 10_000, "at least 1") { $0 >= 1 }
             return maximum.map {

@@ -238,3 +238,83 @@ struct DataSummaryTests {
         }
     }
 }
+
+/// What a session keeps of augmented images.
+struct AugmentedThumbnailTests {
+    private func experiment(_ augment: String, size: Int = 32) throws -> Experiment {
+        let yaml = """
+            data: {dataset: shapes, examples: 120, resize: \(size)}
+            network: [flatten, {dense: {units: classes}}]
+            training: {epochs: 3, batch: 16}
+            augment: \(augment)
+            """
+        return try Experiment(spec: try SpecFile.parse(yaml: yaml, file: "a.yaml").spec, yaml: yaml)
+    }
+
+    @Test func theyAreWhatTheRunSees() throws {
+        let experiment = try experiment("[{flip: horizontal}, {crop: 4}]")
+        let summary = try #require(experiment.describedFacts.summary)
+        let augmented = try #require(summary.augmented)
+        #expect(augmented.map(\.index) == summary.thumbnails.prefix(6).map(\.index))
+        #expect(augmented.allSatisfy { $0.epochs.count == 3 })
+        #expect(Set(augmented.flatMap { $0.epochs.map(\.pixels) }).count > 12)
+        // Through JSON they stay what they are.
+        let facts = experiment.describedFacts
+        #expect(DatasetFacts(json: facts.json) == facts)
+        #expect(facts.json.utf8.count < DatasetFacts.maximumBytes + DatasetFacts.maximumAugmentedBytes)
+    }
+
+    @Test func mixupShowsThePartnerOfTheBatch() throws {
+        let experiment = try experiment("[{mixup: 1}]")
+        guard
+            let preview = AugmentationPreview(
+                experiment.spec, experiment.dataset, train: experiment.splits.train,
+                preprocessing: experiment.preprocessing)
+        else { throw Surprise() }
+        let index = Int(experiment.splits.train[5])
+        let mixed = try preview.images([index], epoch: 2)[0].pixels.map(Float.init)
+        let pixels = bytes(of: experiment.dataset)
+        let size = experiment.dataset.shape.count
+        func image(_ index: Int) -> [Float] { pixels[index * size..<(index + 1) * size].map(Float.init) }
+        let alone = image(index)
+        // There is one training image, and one weight, with which it is the mix.
+        let partners = experiment.splits.train.filter { other in
+            let second = image(Int(other))
+            let distance = zip(alone, second).reduce(Float(0)) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+            guard distance > 0 else { return false }
+            var weight: Float = 0
+            for place in 0..<size { weight += (mixed[place] - second[place]) * (alone[place] - second[place]) }
+            weight /= distance
+            var worst: Float = 0
+            for place in 0..<size {
+                let wanted: Float = weight * alone[place] + (1 - weight) * second[place]
+                worst = max(worst, abs(wanted - mixed[place]))
+            }
+            return (-0.01...1.01).contains(weight) && worst < 1.5
+        }
+        #expect(partners.count == 1)
+    }
+
+    @Test func whatIsMixedInIsNamed() throws {
+        let experiment = try experiment("[{mixup: 1}]")
+        let augmented = try #require(experiment.describedFacts.summary?.augmented)
+        #expect(augmented.allSatisfy { $0.mixed.count == 3 && $0.mixed.allSatisfy { (0...1).contains($0.share) } })
+        #expect(Set(augmented.flatMap { $0.mixed.map(\.label) }).count > 3)
+        let plain = try self.experiment("[{noise: 0.1}]").describedFacts.summary?.augmented
+        #expect(plain?.allSatisfy { $0.mixed.isEmpty } == true)
+    }
+
+    @Test func withoutAugmentationThereAreNone() throws {
+        let facts = try experiment("[]").describedFacts
+        #expect(facts.summary?.augmented == nil && !facts.json.contains("augmented"))
+    }
+
+    @Test func factsOfUnsoundEpochsAreRefused() throws {
+        var facts = try experiment("[{flip: vertical}]", size: 4).describedFacts
+        let first = try #require(facts.summary?.augmented?.first)
+        facts.summary?.augmented = [
+            DataSummary.AugmentedThumbnails(index: first.index, epochs: Array(repeating: first.epochs[0], count: 5))
+        ]
+        #expect(DatasetFacts(json: facts.json) == nil)
+    }
+}

@@ -131,6 +131,7 @@ struct Surprise: Error {}
 func bytes(of set: Dataset) -> [UInt8] {
     switch set.features {
     case .bytes(let values): values
+    case .streamed: []
     case .floats(let values): values.flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian, Array.init) }
     }
 }
