@@ -94,6 +94,29 @@ public enum Format {
         (fraction * 100).isFinite ? fixed(fraction * 100, 2) + " %" : number(fraction * 100)
     }
 
+    /// An amount of money or energy, never in powers of ten: "1,234.50", "1.25", and of less than 1 two digits: "0.00015".
+    public static func amount(_ value: Double) -> String {
+        let size = abs(value)
+        guard value.isFinite, size < 1e12 else { return number(value) }
+        if size >= 0.995 {
+            let text = fixed(size, 2)
+            return (value < 0 ? "-" : "") + count(Int(text.dropLast(3)) ?? 0) + text.suffix(3)
+        }
+        var decimals = 2
+        var least = 0.0995
+        while size < least, decimals < 8 {
+            decimals += 1
+            least /= 10
+        }
+        return size < 5e-9 ? "0" : fixed(value, decimals)
+    }
+
+    /// "97 %", for what is measured roughly; "-" when it is not a number.
+    public static func wholePercent(_ fraction: Double) -> String {
+        guard fraction.isFinite, abs(fraction) < 1e6 else { return "-" }
+        return "\(Int((fraction * 100).rounded())) %"
+    }
+
     /// `value` with `decimals` digits after the point, rounded half away from zero; never "-0".
     static func fixed(_ value: Double, _ decimals: Int) -> String {
         var scale = 1

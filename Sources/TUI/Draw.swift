@@ -24,6 +24,7 @@ func draw(_ state: State, into grid: inout Grid) {
         }
     }
     if case .help(let scroll) = state.overlay { drawHelp(state, scroll: scroll, &grid) }
+    if state.overlay == .rates { drawRates(state, &grid) }
     drawBottomLine(state, &grid)
 }
 
@@ -120,6 +121,8 @@ private func isOffered(_ action: Action, _ state: State) -> Bool {
     case (.train, .runs): state.runs.preset != nil
     case (.play, _), (.faster, _), (.stepForward, _): state.session?.hasTimeline == true
     case (.toEnd, _): state.session?.replay != nil
+    case (.showRates, _): state.session?.whole.ratesTried != nil
+    case (.takeRate, _): state.session.flatMap(takenRate) != nil
     case (.split, _): state.session.map { $0.run.evaluations.count > 1 } ?? false
     case (.confusionMode, _), (.up, .evaluate): state.session.map { !$0.predictsNumbers } ?? false
     default: true
@@ -154,7 +157,7 @@ private func bottomText(_ state: State) -> [Part] {
             parts.append(Part("  \(TypedCommand.candidates(prompt.text).joined(separator: " "))", .dim))
         }
         return parts
-    case .help, nil: break
+    case .help, .rates, nil: break
     }
     if let notice = state.notice { return [Part(notice.text, notice.role)] }
     switch state.screen {

@@ -134,6 +134,7 @@ private func chartMarks(_ run: RunState, _ axis: TimeAxis, _ perEpoch: Int) -> [
         case .paused: return ChartMark(x: x, label: "paused", role: .dim)
         case .continued: return nil
         case .learningRate(let rate): return ChartMark(x: x, label: "rate \(Format.number(rate))", role: .key)
+        case .triedRates: return ChartMark(x: x, label: "rates tried", role: .key)
         case .resumed: return ChartMark(x: x, label: "resumed", role: .warning)
         case .warned: return ChartMark(x: x, label: "warning", role: .warning)
         case .best: return ChartMark(x: x, label: "best", role: .good)

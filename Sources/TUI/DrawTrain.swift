@@ -134,11 +134,8 @@ func drawNothingYet(_ train: OpenSession, _ body: Rect, _ state: State, _ grid: 
 
 private func drawSide(_ train: OpenSession, _ rect: Rect, _ border: Role, _ state: State, _ grid: inout Grid) {
     let run = train.run
-    let now = nowLines(run)
-    let workers = run.progress?.busy ?? []
-    let inner = rect.columns - 2
-    let workerColumns = workers.count > 4 ? max(1, inner / 22) : 1
-    let meterRows = min((workers.count + workerColumns - 1) / workerColumns, max(1, rect.rows / 4))
+    // In a low window the speed is worth more than the last checkpoint.
+    let now = nowLines(run, isShort: rect.rows < 22)
     let layers = run.head?.layers ?? []
     var row = rect.row
     func pane(_ title: String, rows: Int) -> Rect? {
@@ -155,12 +152,17 @@ private func drawSide(_ train: OpenSession, _ rect: Rect, _ border: Role, _ stat
             grid.writePair(line.label, line.value, row: text.row + index, in: text, glyphs: state.glyphs)
         }
     }
-    if let pane = pane("Speed", rows: 2 + 2 + meterRows) {
-        grid.box(pane, title: "Speed", style: Style(.border), glyphs: state.glyphs)
-        drawSpeed(run, workers, workerColumns, textRect(pane), state, &grid)
+    // Three rows are left for the newest event.
+    let room = rect.row + rect.rows - row - 3
+    let speed = SpeedPane(run, columns: rect.columns - 4, room: room, state.glyphs)
+    let title = run.head?.tariff == nil ? "Speed" : "Speed and cost"
+    if let pane = pane(title, rows: speed.rows) {
+        grid.box(pane, title: title, style: Style(.border), glyphs: state.glyphs)
+        speed.draw(into: &grid, in: textRect(pane), state)
     }
     let rest = rect.row + rect.rows - row
-    if rest >= layers.count + 4 + 6, let pane = pane("Network", rows: layers.count + 4) {
+    // The network stands in the header too: it comes only where epochs and events have room beside it.
+    if rest >= layers.count + 4 + 11, let pane = pane("Network", rows: layers.count + 4) {
         grid.box(pane, title: "Network", style: Style(.border), glyphs: state.glyphs)
         drawNetwork(run, textRect(pane), state, &grid)
     }
@@ -182,12 +184,14 @@ private func textRect(_ pane: Rect) -> Rect {
     Rect(row: pane.row + 1, column: pane.column + 2, rows: pane.rows - 2, columns: pane.columns - 4)
 }
 
-private func nowLines(_ run: RunState) -> [(label: String, value: [Part])] {
+private func nowLines(_ run: RunState, isShort: Bool) -> [(label: String, value: [Part])] {
     func value(_ metric: String, _ format: (Double) -> String, _ role: Role) -> [Part] {
         run.curves[metric]?.last.map { [Part(format($0), role)] } ?? [Part("-", .dim)]
     }
     let watched = run.head?.watchedSplit ?? .validation
     let quality = ChartKind.quality(of: run)
+    // With money and energy to be told, a low window has no room for the best epoch, which the curves mark too.
+    let isFull = isShort && run.head?.tariff?.pricePerCoreHour != nil && run.head?.tariff?.wattsPerCore != nil
     var lines: [(label: String, value: [Part])] = [
         ("train loss", value("train/loss", { Format.number($0) }, .series(0)))
     ]
@@ -209,15 +213,21 @@ private func nowLines(_ run: RunState) -> [(label: String, value: [Part])] {
     }
     if let curve = run.curves["\(watched.rawValue)/\(quality.metric)"], let best = bestPoint(curve, quality) {
         let epoch = (best.step + (run.head?.stepsPerEpoch ?? 1) - 1) / max(1, run.head?.stepsPerEpoch ?? 1)
-        lines.append(("best, epoch \(epoch)", [Part(quality.text(best.value), .good)]))
+        if !isFull { lines.append(("best, epoch \(epoch)", [Part(quality.text(best.value), .good)])) }
+    } else if !isFull {
+        lines.append(("best", [Part("-", .dim)]))
     }
     let metric = "test/\(quality.metric)"
     if watched != .test, let test = run.finished?.metrics[metric] ?? run.curves[metric]?.last {
         let name = quality == .accuracy ? "accuracy" : quality.title
         lines.append(("test \(name)", [Part(quality.text(test), .good, bold: true)]))
     }
-    lines.append(("rate, \(run.head?.optimizer ?? "")", [Part(run.learningRate.map { Format.number($0) } ?? "-")]))
-    lines.append(("checkpoint", [Part(run.lastCheckpoint.map { "step \(Format.count($0.step))" } ?? "none yet")]))
+    if !isShort || run.finished == nil {
+        lines.append(("rate, \(run.head?.optimizer ?? "")", [Part(run.learningRate.map { Format.number($0) } ?? "-")]))
+    }
+    if !isShort {
+        lines.append(("checkpoint", [Part(run.lastCheckpoint.map { "step \(Format.count($0.step))" } ?? "none yet")]))
+    }
     return lines
 }
 
@@ -228,39 +238,6 @@ private func bestPoint(_ curve: Curve, _ kind: ChartKind) -> (step: Int, value: 
         best = (step, value)
     }
     return best
-}
-
-private func drawSpeed(
-    _ run: RunState, _ workers: [Double], _ columns: Int, _ rect: Rect, _ state: State, _ grid: inout Grid
-) {
-    let speeds = run.curves["images_per_s"]
-    let newest = run.finished?.imagesPerSecond ?? speeds?.last
-    let number = newest.map { Format.count(Int($0.isFinite ? $0 : 0)) } ?? "-"
-    var unit = "examples/s"
-    if case .image = run.head?.inputShape { unit = "images/s" }
-    grid.writePair(unit, [Part(number, .text, bold: true)], row: rect.row, in: rect, glyphs: state.glyphs)
-    if let speeds, rect.rows > 1 {
-        drawSparkline("", speeds.values, row: rect.row + 1, in: rect, state.glyphs, &grid)
-    }
-    let rows = rect.rows - 2
-    guard rows > 0, !workers.isEmpty else { return }
-    let width = (rect.columns - (columns - 1) * 2) / columns
-    let fits = rows * columns
-    for (index, busy) in workers.prefix(fits).enumerated() {
-        let row = rect.row + 2 + index % rows
-        let column = rect.column + index / rows * (width + 2)
-        if index == fits - 1, workers.count > fits {
-            let text = [Part("and \(workers.count - fits + 1) more", .dim)]
-            grid.write(text, row: row, column: column, columns: width, glyphs: state.glyphs)
-            break
-        }
-        let label = columns > 1 ? "\(index + 1)" : "worker \(index + 1)"
-        let used = grid.write(label + " ", row: row, column: column, style: Style(.dim), maxColumns: width)
-        let percent = "\(Int((min(max(busy, 0), 1) * 100).rounded())) %"
-        grid.writeRight([Part(percent)], row: row, end: column + width, columns: 5, glyphs: state.glyphs)
-        let meter = Rect(row: row, column: column + used, rows: 1, columns: width - used - 6)
-        if meter.columns >= 3 { Meter(fraction: busy, glyphs: state.glyphs).draw(into: &grid, in: meter) }
-    }
 }
 
 private func drawNetwork(_ run: RunState, _ rect: Rect, _ state: State, _ grid: inout Grid) {
@@ -349,6 +326,7 @@ private func markPart(_ mark: Mark) -> Part {
     case .paused: Part("paused")
     case .continued: Part("continued")
     case .learningRate(let rate): Part("rate \(Format.number(rate))", .key)
+    case .triedRates: Part("learning rates tried", .key)
     case .resumed: Part("resumed at step \(Format.count(mark.step))", .warning)
     case .warned(let message): Part(message, .warning)
     case .best: Part("best so far", .good)

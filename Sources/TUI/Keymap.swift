@@ -11,7 +11,7 @@ enum Action: Hashable, Sendable {
     case axis, logarithmicX, logarithmicY, smoothing, zoomIn, zoomOut, panLeft, panRight, resetView, save
     case cursor, cursorLeft, cursorRight, cursorFarLeft, cursorFarRight
     case split, confusionMode, complete, augmented
-    case pause, learningRate, stop
+    case pause, learningRate, stop, findRate, showRates, takeRate
     case play, slower, faster, stepBack, stepForward, epochBack, epochForward, toStart, toEnd
     case accept, cancel, erase, yes, no, close
 }
@@ -19,7 +19,7 @@ enum Action: Hashable, Sendable {
 /// Where a binding holds. Several contexts hold at once, innermost first; their keys never clash.
 enum Context: String, CaseIterable, Sendable {
     case global, runs, sessions, presets, live, ended, timeline, cursor, charts, evaluate, data, list, panes
-    case help, question, prompt
+    case help, question, prompt, rates
 
     /// Heading in the help screen and in docs/keys.md.
     var title: String {
@@ -40,6 +40,7 @@ enum Context: String, CaseIterable, Sendable {
         case .help: "Help"
         case .question: "A question"
         case .prompt: "Typing a text"
+        case .rates: "Learning rates that were tried"
         }
     }
 
@@ -47,6 +48,7 @@ enum Context: String, CaseIterable, Sendable {
     static let stacks: [[Context]] = {
         var stacks: [[Context]] = [
             [.sessions, .runs, .global], [.presets, .runs, .global], [.global], [.help], [.question], [.prompt],
+            [.rates],
         ]
         let screens: [[Context]] = [
             [.timeline, .charts], [.cursor, .charts], [.evaluate, .timeline], [.list, .timeline], [.data, .list],
@@ -109,6 +111,13 @@ enum Keymap {
         Binding(
             context: .live, keys: [.character("S")], action: .stop, hint: "stop",
             help: "Stop and keep: store a checkpoint and finish, after a question"),
+        Binding(
+            context: .live, keys: [.character("F")], action: .findRate, hint: "find rate",
+            help:
+                "Try growing learning rates, a step each, put everything back, and show which one the losses speak for"),
+        Binding(
+            context: .ended, keys: [.character("F")], action: .showRates, hint: "rates",
+            help: "The learning rates that were tried in the run"),
         Binding(
             context: .ended, keys: [.character("r")], action: .resume, hint: "resume",
             help: "Resume an interrupted or stopped run from its last checkpoint"),
@@ -222,6 +231,12 @@ enum Keymap {
         Binding(context: .prompt, keys: [.enter], action: .accept, hint: "done", help: "Take the text"),
         Binding(context: .prompt, keys: [.escape], action: .cancel, hint: "cancel", help: "Drop the text"),
         Binding(context: .prompt, keys: [.backspace], action: .erase, help: "Drop the last character"),
+        Binding(
+            context: .rates, keys: [.character("L")], action: .takeRate, hint: "take over",
+            help: "Take the suggested rate over; it holds from the next step on"),
+        Binding(
+            context: .rates, keys: [.escape, .character("q"), .character("F")], action: .close, hint: "close",
+            help: "Close the curve"),
         Binding(context: .prompt, keys: [.tab], action: .complete, help: "Complete a command"),
     ]
 

@@ -97,7 +97,7 @@ struct OpenSession: Sendable, Equatable {
     var scroll = 0
     /// Data shows what the run sees of the examples.
     var showsAugmented = false
-    /// A pause or continue that the engine has not answered yet.
+    /// A pause, a continue or trials of rates that the engine has not answered yet.
     var asked: EngineCommand?
 
     /// Takes more events.
@@ -109,7 +109,12 @@ struct OpenSession: Sendable, Equatable {
             whole.apply(event)
             position += 1
             landmarks.pass(whole, position: position, event)
-            if case .steered = event { asked = nil }
+            switch (event, asked) {
+            case (.ratesTried, .tryRates): asked = nil
+            case (.steered, .tryRates): break
+            case (.steered, _): asked = nil
+            default: break
+            }
         }
     }
 

@@ -118,6 +118,10 @@ struct EventReader {
             case .continued: return "Continued at step \(steered.step)"
             case .learningRate(let rate): return "Learning rate \(Format.number(rate)) from step \(steered.step) on"
             }
+        case .ratesTried(let tried):
+            let suggested = RateSuggestion(tried.trials).map { "suggested \(Format.number($0.rate))" }
+            return
+                "\(tried.trials.count) learning rates tried after step \(tried.step), \(suggested ?? "no suggestion")"
         case .resumed(let resumed):
             lastStep = resumed.step
             return "Resumed from step \(resumed.step)"

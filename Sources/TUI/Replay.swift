@@ -138,6 +138,7 @@ extension RunEvent {
         case .evaluated(let event): (event.step, event.epoch, event.seconds)
         case .checkpointed(let event): (event.step, nil, event.seconds)
         case .steered(let event): (event.step, nil, event.seconds)
+        case .ratesTried(let event): (event.step, nil, event.seconds)
         case .resumed(let event): (event.step, nil, event.seconds)
         case .finished(let event): (event.step, event.epoch, event.seconds)
         }

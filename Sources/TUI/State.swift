@@ -73,6 +73,8 @@ enum Overlay: Sendable, Equatable {
     case help(scroll: Int)
     case question(Question)
     case prompt(Prompt)
+    /// Learning rates that were tried, or are being tried.
+    case rates
 }
 
 /// Something that a person confirms by another key than the one that asked.
@@ -198,6 +200,7 @@ struct State: Sendable, Equatable {
         case .help: return [.help]
         case .question: return [.question]
         case .prompt: return [.prompt]
+        case .rates: return [.rates]
         case nil: break
         }
         return contexts(of: screen)

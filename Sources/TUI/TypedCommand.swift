@@ -28,7 +28,8 @@ enum TypedCommand: Sendable, Equatable {
     private static let table: [(name: String, argument: Argument)] = [
         ("at", .value("a step, such as at 120")), ("continue", .none(.pause)),
         ("data", .none(.showData)), ("epoch", .value("an epoch, such as epoch 3")), ("evaluate", .none(.showEvaluate)),
-        ("filter", .value("a text")), ("glyphs", .words(GlyphSet.allCases.map(\.rawValue))), ("help", .none(.help)),
+        ("filter", .value("a text")), ("find-rate", .none(.findRate)),
+        ("glyphs", .words(GlyphSet.allCases.map(\.rawValue))), ("help", .none(.help)),
         ("log", .none(.logarithmicY)), ("model", .none(.showModel)), ("pause", .none(.pause)),
         ("play", .none(.play)), ("quit", .none(.leave)), ("rate", .value("a learning rate, such as rate 0.0005")),
         ("resume", .none(.resume)), ("runs", .none(.showRuns)), ("save", .none(.save)),

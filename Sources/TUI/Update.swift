@@ -67,6 +67,7 @@ private func take(_ news: FeedNews, _ state: inout State) -> [Command] {
         // A question about a run that has ended meanwhile has no object any more.
         if case .question(.stop) = state.overlay { state.overlay = nil }
         if case .prompt(let prompt) = state.overlay, prompt.kind == .learningRate { state.overlay = nil }
+        if state.overlay == .rates, state.session?.whole.ratesTried == nil { state.overlay = nil }
         return [.list]
     case .failed(let failure): state.session?.source = .failed(failure)
     }
@@ -124,6 +125,7 @@ func perform(_ action: Action, _ state: inout State) -> [Command] {
         state.overlay = nil
         return action == .yes ? answer(question, &state) : []
     case .prompt(let prompt): return edit(prompt, action, &state)
+    case .rates: return lookAtRates(action, &state)
     case nil: break
     }
     switch action {

@@ -112,6 +112,23 @@ func performInSession(_ action: Action, _ state: inout State) -> [Command] {
         return [.steer(command)]
     case .learningRate: state.overlay = .prompt(Prompt(kind: .learningRate, text: ""))
     case .stop: state.overlay = .question(.stop)
+    case .findRate:
+        guard session.isLive else {
+            state.notice = Notice(text: "No run is live here", role: .warning)
+            return []
+        }
+        state.overlay = .rates
+        // A person who looks back would not see what comes.
+        state.session?.replay = nil
+        guard !isTryingRates(session) else { return [] }
+        state.session?.asked = .tryRates
+        return [.steer(.tryRates)]
+    case .showRates:
+        if shownTrials(session) != nil {
+            state.overlay = .rates
+        } else {
+            state.notice = Notice(text: "No learning rates were tried in this run", role: .warning)
+        }
     case .resume:
         guard case .ended(let status) = session.source else { return [] }
         return resume(session.path, session.name, status, &state)
@@ -137,6 +154,29 @@ func performInSession(_ action: Action, _ state: inout State) -> [Command] {
         view(action, &session.charts, columns: state.columns)
         goTo(action, &session)
         state.session = session
+    }
+    return []
+}
+
+/// The rate that can be taken over: the suggestion of a live run's newest trials.
+func takenRate(_ session: OpenSession) -> Double? {
+    guard session.isLive, !isTryingRates(session) else { return nil }
+    return session.whole.ratesTried.flatMap { RateSuggestion($0.trials) }.map(\.rate)
+}
+
+/// Keys while the tried rates lie over the screen.
+func lookAtRates(_ action: Action, _ state: inout State) -> [Command] {
+    switch action {
+    case .close: state.overlay = nil
+    case .takeRate:
+        guard let rate = state.session.flatMap(takenRate) else {
+            state.notice = Notice(text: "There is no suggestion to take over", role: .warning)
+            return []
+        }
+        state.overlay = nil
+        state.notice = Notice(text: "Learning rate \(Format.number(rate)) from the next step on", role: .good)
+        return [.steer(.setLearningRate(rate))]
+    default: break
     }
     return []
 }

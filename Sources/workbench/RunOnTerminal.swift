@@ -93,8 +93,12 @@ private final class ProgressView: Sendable {
                 case .started(let head): say(&state.lineOpen, opening(head))
                 case .resumed(let resumed): say(&state.lineOpen, "Going on from step \(Format.count(resumed.step)).")
                 case .evaluated(let evaluated): say(&state.lineOpen, epochLine(state.run, evaluated))
+                case .ratesTried(let tried):
+                    say(
+                        &state.lineOpen,
+                        "Learning rates were tried: \(RateSuggestion(tried.trials)?.sentence ?? RateSuggestion.none)")
                 case .warned(let warned): say(&state.lineOpen, "! \(warned.message)")
-                case .finished(let finished): say(&state.lineOpen, closing(finished))
+                case .finished(let finished): say(&state.lineOpen, closing(finished, state.run.head?.tariff))
                 default: break
                 }
             }
@@ -114,7 +118,25 @@ private final class ProgressView: Sendable {
         \(Format.count(head.validationExamples)) validation, \(Format.count(head.testExamples)) test examples; \
         \(Format.count(head.parameters)) parameters; \(head.workers) workers
         session \(path)
-        """
+        """ + (expectation(head).map { "\n\($0)" } ?? "")
+    }
+
+    private func time(_ seconds: Double) -> String { seconds < 0.1 ? "under 0.1s" : Format.duration(seconds) }
+
+    /// What the run will ask of the machine, as far as it can be told beforehand.
+    private func expectation(_ head: RunEvent.Started) -> String? {
+        guard let estimate = head.estimate else { return nil }
+        var text = "estimated: "
+        if let seconds = estimate.secondsPerEpoch {
+            let whole = seconds * Double(head.epochs)
+            text +=
+                "\(time(seconds)) an epoch, \(time(whole)) in all, give or take a factor of 2; "
+            if let bill = head.tariff?.bill(coreSeconds: whole * Double(head.workers)), !bill.words(head.tariff).isEmpty
+            {
+                text += "\(bill.words(head.tariff)); "
+            }
+        }
+        return text + "\(Format.bytes(estimate.memory.total)) of memory"
     }
 
     private func epochLine(_ run: RunState, _ evaluated: RunEvent.Evaluated) -> String {
@@ -129,7 +151,7 @@ private final class ProgressView: Sendable {
         return line
     }
 
-    private func closing(_ finished: RunEvent.Finished) -> String {
+    private func closing(_ finished: RunEvent.Finished, _ tariff: Tariff?) -> String {
         let how =
             switch finished.reason {
             case .completed: "Done"
@@ -138,8 +160,9 @@ private final class ProgressView: Sendable {
             }
         let accuracy = finished.metrics["test/accuracy"].map { ", test accuracy \(Format.percent($0))" }
         let error = finished.metrics["test/rmse"].map { ", test RMSE \(Format.number($0))" }
+        let bill = finished.bill.map { ", \($0.words(tariff))" } ?? ""
         return
-            "\(how) after \(Format.duration(finished.seconds))\(accuracy ?? error ?? ""), \(Format.count(Int(finished.imagesPerSecond))) examples/s."
+            "\(how) after \(Format.duration(finished.seconds))\(accuracy ?? error ?? ""), \(Format.count(Int(finished.imagesPerSecond))) examples/s\(bill)."
     }
 
     private func bar(_ state: inout (run: RunState, lineOpen: Bool)) {
@@ -152,9 +175,22 @@ private final class ProgressView: Sendable {
         if let loss = run.curves["train/loss"]?.last { text += "  loss \(Format.number(loss))" }
         if let progress = run.progress {
             text += "  \(Format.count(Int(progress.imagesPerSecond)))/s"
+            if let fraction = progress.work?.peakFraction { text += "  \(Format.wholePercent(fraction)) of peak" }
             if let rest = progress.remainingSeconds { text += "  \(Format.duration(rest)) left" }
+            if let bill = run.bill?.words(head.tariff), !bill.isEmpty { text += "  \(bill)" }
         }
         Output.raw("\r\(text)\u{1b}[K")
         state.lineOpen = true
+    }
+}
+
+extension Bill {
+    /// "0.0123 EUR, 1.5 Wh"; what is not known is left out.
+    fileprivate func words(_ tariff: Tariff?) -> String {
+        let currency = tariff?.currency ?? ""
+        return [
+            cost.map { Format.amount($0) + (currency.isEmpty ? "" : " \(currency)") },
+            wattHours.map { "\(Format.amount($0)) Wh" },
+        ].compactMap { $0 }.joined(separator: ", ")
     }
 }

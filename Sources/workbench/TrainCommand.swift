@@ -9,27 +9,11 @@ struct TrainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "train", abstract: "Train a preset, a spec file or a CSV file.")
 
-    @Argument(help: "A preset's name, a FILE.yaml, or a FILE.csv (then --target names the label column).")
-    var spec: String
-    @Option(help: "Data set instead of the spec's: a built-in one, or mnist, idx, cifar10, csv, folder with --data.")
-    var dataset: String?
-    @Option(help: "File or folder of the data.")
-    var data: String?
-    @Option(help: "Label column of a CSV file (default: the last).")
-    var target: String?
-    @Option(parsing: .singleValue, help: "Column of a CSV file to leave out; may be repeated.")
-    var ignore: [String] = []
+    @OptionGroup var subject: SpecOptions
     @Option(help: "A session whose weights the run starts from.") var from: String?
-    @Option(
-        name: .customLong("set"), parsing: .singleValue,
-        help: "KEY=VALUE of the spec, such as training.batch=64; may be repeated.")
-    var overrides: [String] = []
-    @Option(help: "Passes over the training split.") var epochs: Int?
-    @Option(help: "Examples a step.") var batch: Int?
-    @Option(help: "Pieces that a batch is cut into; a part of the result.") var shards: Int?
-    @Option(help: "Seed of weights, order and dropout.") var seed: UInt64?
     @OptionGroup var workerOptions: WorkerOptions
     @OptionGroup var sessionOptions: SessionOptions
+    @OptionGroup var tariffOptions: TariffOptions
     @Option(help: "The session file to make (default: a new name in the sessions folder).")
     var session: String?
     @Flag(help: "One JSON object a line for each event, on stdout.") var json = false
@@ -38,8 +22,9 @@ struct TrainCommand: ParsableCommand {
     @Flag(help: .hidden) var engine = false
 
     func run() throws {
+        let tariff = try tariffOptions.tariff()
         if detach || view {
-            let name = try resolved().spec.name
+            let name = try subject.resolved().spec.name
             let path = session ?? sessionOptions.folder.newSessionPath(name: name)
             try Background.start(arguments: backgroundArguments(session: path), session: path)
             if detach {
@@ -50,7 +35,7 @@ struct TrainCommand: ParsableCommand {
             throw ExitCode(
                 try WorkbenchScreen.run(options: screen.options(sessionOptions, .session(path: path))))
         }
-        let (spec, yaml) = try resolved()
+        let (spec, yaml) = try subject.resolved()
         let folder = sessionOptions.folder
         let path = session ?? folder.newSessionPath(name: spec.name)
         if session == nil {
@@ -60,38 +45,8 @@ struct TrainCommand: ParsableCommand {
         let run = try TrainingRun(
             experiment, path: path, from: from.map { try TrainedModel(session: sessionOptions.path(of: $0)) },
             workers: workerOptions.workers ?? Machine.processors,
-            programVersion: programVersion, command: CommandLine.arguments)
+            programVersion: programVersion, command: CommandLine.arguments, tariff: tariff)
         try RunOnTerminal(json: json, silent: engine).drive(run)
-    }
-
-    /// The spec with all that the options change in it.
-    private func resolved() throws -> (spec: Spec, yaml: String) {
-        var changes: [(key: String, value: String)] = []
-        if let dataset { changes.append(("data.dataset", dataset)) }
-        if let data { changes.append(("data.path", data)) }
-        if let target { changes.append(("data.target", SpecFile.quoted(target))) }
-        if !ignore.isEmpty {
-            changes.append(("data.ignore", "[" + ignore.map(SpecFile.quoted).joined(separator: ", ") + "]"))
-        }
-        if let epochs { changes.append(("training.epochs", "\(epochs)")) }
-        if let batch { changes.append(("training.batch", "\(batch)")) }
-        if let shards { changes.append(("training.shards", "\(shards)")) }
-        if let seed { changes.append(("training.seed", "\(seed)")) }
-        for override in overrides {
-            guard let equals = override.firstIndex(of: "=") else {
-                throw ValidationError("--set \(override) has no value: write KEY=VALUE, such as training.batch=64.")
-            }
-            changes.append((String(override[..<equals]), String(override[override.index(after: equals)...])))
-        }
-        let (file, text) = try SpecFile.resolve(self.spec)
-        let (spec, yaml) = try SpecFile.parse(yaml: text, file: file, overrides: changes)
-        // A session is resumed and evaluated from any folder, so it keeps where its data are from the root on.
-        guard let path = spec.data.path, !path.hasPrefix("/"), FileManager.default.fileExists(atPath: path) else {
-            return (spec, yaml)
-        }
-        let absolute = URL(fileURLWithPath: path).standardizedFileURL.path
-        changes.append(("data.path", SpecFile.quoted(absolute)))
-        return try SpecFile.parse(yaml: text, file: file, overrides: changes)
     }
 
     /// The same command for a background process that shows nothing.

@@ -15,12 +15,14 @@ let oneOfEach: [RunEvent] = [
             inputShape: .image(channels: 1, height: 8, width: 8), layers: ["conv 32 3x3 relu", "dense 10"],
             parameters: 12345, epochs: 10, stepsPerEpoch: 40, batch: 32, shards: 8, workers: 2, optimizer: "adam",
             learningRate: 0.001, trainExamples: 1293, validationExamples: 144, testExamples: 360,
-            watchedSplit: .validation, seed: .max, kernels: "oneDNN 2.6 avx512")),
+            watchedSplit: .validation, seed: .max, kernels: "oneDNN 2.6 avx512", estimate: sampleEstimate,
+            tariff: Tariff(pricePerCoreHour: 0.04, currency: "EUR\u{1B}", wattsPerCore: 12.5))),
     .started(
         .init(
             name: "", dataset: "iris", classes: [], inputShape: .vector(4), layers: [], parameters: 0, epochs: 1,
             stepsPerEpoch: 1, batch: 1, shards: 1, workers: 1, optimizer: "sgd", learningRate: 0.1, trainExamples: 1,
-            validationExamples: 0, testExamples: 0, watchedSplit: .test, seed: 0, kernels: "")),
+            validationExamples: 0, testExamples: 0, watchedSplit: .test, seed: 0, kernels: "",
+            tariff: Tariff(wattsPerCore: 3))),
     .stepped(
         .init(
             step: 1, epoch: 1, seconds: 0.1, count: 1, loss: 1.0 / 3, accuracy: 0, learningRate: .leastNonzeroMagnitude)
@@ -33,6 +35,16 @@ let oneOfEach: [RunEvent] = [
             remainingSeconds: 12.5)),
     .progressed(
         .init(step: 3, epoch: 1, seconds: 2, imagesPerSecond: -.infinity, busy: [], remainingSeconds: nil)),
+    .progressed(
+        .init(
+            step: 3, epoch: 1, seconds: 2, imagesPerSecond: 1, busy: [0.5, 0.25], remainingSeconds: 1.5,
+            work: RunEvent.Work(
+                shares: [0.01, 1.0 / 3, 0.5, 0, 0.1, -.infinity], gigaflopPerSecond: 137.5, peakFraction: 0.59,
+                residentBytes: 93 << 20))),
+    .progressed(
+        .init(
+            step: 3, epoch: 1, seconds: 2, imagesPerSecond: 1, busy: [0.5], remainingSeconds: nil,
+            work: RunEvent.Work(shares: [], gigaflopPerSecond: .infinity))),
     .evaluated(.init(step: 4, epoch: 1, seconds: 3, split: .validation, loss: 0.25, accuracy: 0.9)),
     .evaluated(.init(step: 4, epoch: 1, seconds: 3, split: .test, loss: 0.25, accuracy: 0.9)),
     .evaluated(.init(step: 4, epoch: 1, seconds: 3, split: .train, loss: 0.25, accuracy: 0.9)),
@@ -82,17 +94,31 @@ let oneOfEach: [RunEvent] = [
     .steered(.init(step: 5, seconds: 4, act: .paused)),
     .steered(.init(step: 5, seconds: 4, act: .continued)),
     .steered(.init(step: 5, seconds: 4, act: .learningRate(3e-4))),
+    .ratesTried(
+        .init(
+            step: 5, seconds: 4,
+            trials: [.init(rate: 1e-6, loss: 2.5), .init(rate: 1, loss: .infinity), .init(rate: 2, loss: -0.0)])),
+    .ratesTried(.init(step: 5, seconds: 4, trials: [])),
     .resumed(.init(step: 4, seconds: 3.5, workers: 3)),
     .warned(.init(step: 6, message: "a message\twith\u{2028}everything\r")),
     .finished(
         .init(
             step: 400, epoch: 10, seconds: 60.25, reason: .completed, weightsSHA256: "ab12", workers: 2,
-            metrics: ["train/loss": 0.01, "test/accuracy": .greatestFiniteMagnitude], imagesPerSecond: 1e4)),
+            metrics: ["train/loss": 0.01, "test/accuracy": .greatestFiniteMagnitude], imagesPerSecond: 1e4,
+            bill: Bill(cost: 0.0123, wattHours: 4))),
     .finished(
         .init(
             step: 1, epoch: 1, seconds: 0, reason: .stopped, weightsSHA256: "", workers: 1, metrics: [:],
-            imagesPerSecond: 0)),
+            imagesPerSecond: 0, bill: Bill(wattHours: 0))),
 ]
+
+let sampleEstimate: TrainingEstimate = {
+    var memory = MemoryEstimate()
+    (memory.parameters, memory.moments, memory.gradients) = (1, 2, 3)
+    (memory.activations, memory.data, memory.checkpoint) = (1 << 40, .max, 0)
+    return TrainingEstimate(
+        operationsPerExample: 8.65e6, peakGigaflopPerSecond: 233.5, secondsPerEpoch: 1.0 / 3, memory: memory)
+}()
 
 struct EventLineTests {
     @Test(arguments: oneOfEach)
@@ -110,7 +136,7 @@ struct EventLineTests {
     }
 
     @Test func oneCaseEach() {
-        #expect(Set(oneOfEach.map(EventLine.kind)).count == 9)
+        #expect(Set(oneOfEach.map(EventLine.kind)).count == EventLine.kinds.count)
     }
 
     @Test func notANumberSurvives() throws {

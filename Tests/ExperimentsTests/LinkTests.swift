@@ -215,9 +215,11 @@ struct LinkTests {
         let server = try server { box.put($0) }
         defer { server.close() }
         let client = try #require(LinkClient.connect(socketPath: socket))
-        let all: [EngineCommand] = [.pause, .continue, .setLearningRate(0.01), .stop]
+        let all: [EngineCommand] = [
+            .pause, .continue, .setLearningRate(0.01), .tryRates(from: 1e-5, to: 3, steps: 50), .stop,
+        ]
         for command in all { client.send(command) }
-        #expect(try box.next(4) == all)
+        #expect(try box.next(all.count) == all)
         client.close()
         client.send(.stop)
         let bare = try BareClient(socket)
@@ -234,6 +236,8 @@ struct LinkTests {
             ("nonsense", "no JSON object"), ("{\"command\":\"fly\"}", "\\\"fly\\\" is unknown"),
             ("{\"command\":\"learning_rate\",\"value\":-1}", "above 0"), ("{\"command\":\"follow\"}", "after"),
             ("{\"command\":\"learning_rate\",\"value\":\"nan\"}", "above 0"), ("[]", "no JSON object"),
+            ("{\"command\":\"try_rates\",\"from\":1,\"to\":0.1,\"steps\":20}", "the second the larger"),
+            ("{\"command\":\"try_rates\",\"from\":1,\"to\":2,\"steps\":2000000}", "whole number in 10...10000"),
             ("{\"command\":7}", "missing"), ("{\"command\":\"\\u001b[2J\"}", "unknown"),
         ] {
             client.send(line + "\n")

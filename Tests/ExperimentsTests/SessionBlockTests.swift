@@ -8,6 +8,12 @@ import Testing
 
 @testable import Experiments
 
+private func bits(_ work: RunEvent.Work?) -> String {
+    guard let work else { return "no work" }
+    let doubles = (work.shares + [work.gigaflopPerSecond]).map(\.bitPattern)
+    return "\(doubles) \(work.peakFraction?.bitPattern ?? 7) \(work.residentBytes ?? -1)"
+}
+
 /// The event with every bit of its doubles, so that what is not a number can be compared.
 private func bits(_ numbered: NumberedEvent) -> String {
     switch numbered.event {
@@ -17,7 +23,8 @@ private func bits(_ numbered: NumberedEvent) -> String {
     case .progressed(let e):
         let doubles = ([e.seconds, e.imagesPerSecond] + e.busy).map(\.bitPattern)
         return
-            "\(numbered.sequence) progressed \(e.step) \(e.epoch) \(doubles) \(e.remainingSeconds?.bitPattern ?? 7)"
+            "\(numbered.sequence) progressed \(e.step) \(e.epoch) \(doubles) \(e.remainingSeconds?.bitPattern ?? 7) "
+            + bits(e.work)
     default: return EventLine.encode(numbered)
     }
 }
@@ -40,7 +47,13 @@ private func sampleRun(_ count: Int, seed: UInt64 = 1) -> [RunEvent] {
                     .init(
                         step: index, epoch: 1, seconds: double(), imagesPerSecond: double(),
                         busy: (0..<random.below(5)).map { _ in double() },
-                        remainingSeconds: random.below(3) == 0 ? nil : double()))
+                        remainingSeconds: random.below(3) == 0 ? nil : double(),
+                        work: random.below(3) == 0
+                            ? nil
+                            : RunEvent.Work(
+                                shares: (0..<random.below(7)).map { _ in double() }, gigaflopPerSecond: double(),
+                                peakFraction: random.below(3) == 0 ? nil : double(),
+                                residentBytes: random.below(3) == 0 ? nil : Int(random.next32()))))
             default:
                 .stepped(
                     .init(
@@ -170,7 +183,7 @@ struct SessionBlockTests {
         // Who opened it before the migration reads on.
         #expect(try reader.events().count == 9_001)
         writer.close()
-        #expect(try count(path, "PRAGMA user_version") == 2)
+        #expect(try count(path, "PRAGMA user_version") == 3)
         #expect(try read(path).dropLast() == stored[...])
         // The layout is that of a new file.
         let fresh = folder["fresh.session"]
@@ -183,6 +196,22 @@ struct SessionBlockTests {
             }
         }
         #expect(try schema(path) == schema(fresh))
+    }
+
+    /// A file of version 2 is read as it is, and becomes one of version 3 when somebody writes to it.
+    @Test func version2IsRead() throws {
+        let path = folder["old.session"]
+        let writer = try SessionWriter.create(path: path, info: sampleInfo())
+        let stored = try writer.append((1...50).map { sampleStep($0) }).map(bits)
+        writer.close()
+        try change(path, "PRAGMA user_version = 2")
+        #expect(try read(path) == stored)
+        #expect(try count(path, "PRAGMA user_version") == 2)
+        let again = try SessionWriter.open(path: path)
+        try again.append([.ratesTried(.init(step: 50, seconds: 1, trials: [.init(rate: 1, loss: 2)]))])
+        again.close()
+        #expect(try count(path, "PRAGMA user_version") == 3)
+        #expect(try read(path).count == 51)
     }
 
     @Test func version2NeedsItsTable() throws {

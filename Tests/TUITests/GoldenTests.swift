@@ -17,6 +17,29 @@ struct Scene: Sendable, CustomTestStringConvertible {
         Scene(name: "runs") { $0.listSessions() },
         Scene(name: "runs-empty") { $0.take(.listed([])) },
         Scene(name: "train-running") { $0.attach(steps: 187) },
+        Scene(name: "train-begun") { $0.attach(steps: 3) },
+        Scene(name: "train-cost") { $0.attach(steps: 187, head: Sample.head(tariff: Sample.tariff)) },
+        Scene(name: "train-cost-finished") {
+            $0.open(Sample.events(Sample.head(tariff: Sample.tariff)), .finished(.completed))
+        },
+        Scene(name: "train-old") { $0.open(Sample.events(Sample.oldHead()), .finished(.completed)) },
+        Scene(name: "train-many-workers") { $0.attach(steps: 187, head: Sample.head(workers: 24)) },
+        Scene(name: "train-speed-zoomed") {
+            $0.attach(steps: 187, head: Sample.head(tariff: Sample.tariff))
+            $0.press(.tab, .tab, .character("z"))
+        },
+        Scene(name: "rates-trying") {
+            $0.attach(steps: 20)
+            $0.press(.character("F"))
+        },
+        Scene(name: "rates") {
+            $0.attach(steps: 20)
+            $0.tryRates(Sample.trials)
+        },
+        Scene(name: "rates-nothing") {
+            $0.attach(steps: 20)
+            $0.tryRates(Sample.trials.map { Trainer.RateTrial(rate: $0.rate, loss: 0.2 + $0.rate) })
+        },
         Scene(name: "train-paused") {
             $0.attach(steps: 187)
             $0.pauseAttached()

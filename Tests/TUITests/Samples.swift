@@ -10,7 +10,7 @@ enum Sample {
 
     static func head(
         name: String = "digits-cnn", epochs: Int = 10, stepsPerEpoch: Int = 41, workers: Int = 2,
-        watched: Split = .validation
+        watched: Split = .validation, tariff: Tariff? = nil
     ) -> RunEvent.Started {
         RunEvent.Started(
             name: name, dataset: "digits", classes: (0..<10).map(String.init),
@@ -18,7 +18,34 @@ enum Sample {
             layers: ["conv 16 3x3 relu", "conv 32 3x3 relu", "max_pool 2", "flatten", "dense 64 relu", "dense 10"],
             parameters: 13_706, epochs: epochs, stepsPerEpoch: stepsPerEpoch, batch: 32, shards: 8, workers: workers,
             optimizer: "adam", learningRate: 0.001, trainExamples: 1_294, validationExamples: 143,
-            testExamples: 360, watchedSplit: watched, seed: 1, kernels: "oneDNN 2.6 avx512")
+            testExamples: 360, watchedSplit: watched, seed: 1, kernels: "oneDNN 2.6 avx512",
+            estimate: estimate, tariff: tariff)
+    }
+
+    private static let estimate: TrainingEstimate = {
+        var memory = MemoryEstimate()
+        (memory.parameters, memory.moments, memory.gradients) = (54_824, 109_648, 493_416)
+        (memory.activations, memory.data, memory.checkpoint) = (2_461_696, 230_016, 328_944)
+        memory.program = 36 << 20
+        return TrainingEstimate(
+            operationsPerExample: 2.1e6, peakGigaflopPerSecond: 228, secondsPerEpoch: 0.14, memory: memory)
+    }()
+
+    static let tariff = Tariff(pricePerCoreHour: 0.045, currency: "EUR", wattsPerCore: 12)
+
+    /// The same head as the first version of the program wrote it.
+    static func oldHead() -> RunEvent.Started {
+        var old = head()
+        old.estimate = nil
+        return old
+    }
+
+    /// Trials as they come of a network that has just begun.
+    static let trials: [Trainer.RateTrial] = (0..<100).map { index in
+        let power = -6 + 6 * Double(index) / 99
+        let fall = 2.3 - 1.5 / (1 + exp(-(power + 2.4) * 3))
+        return Trainer.RateTrial(
+            rate: pow(10, power), loss: fall + exp((power + 0.6) * 6) + 0.12 * noise(index + 4444))
     }
 
     /// A little noise that is the same everywhere, -1 to 1.
@@ -56,7 +83,8 @@ enum Sample {
                         RunEvent.Progressed(
                             step: step, epoch: epoch, seconds: seconds, imagesPerSecond: 9_800 + 900 * noise(step + 99),
                             busy: (0..<head.workers).map { 0.9 + 0.08 * noise(step + $0 * 31) },
-                            remainingSeconds: Double(head.totalSteps - step) * 0.031)))
+                            remainingSeconds: Double(head.totalSteps - step) * 0.031,
+                            work: head.estimate == nil ? nil : work(step))))
             }
             if step % head.stepsPerEpoch == 0 {
                 let validation = min(0.993, 1 - 0.7 * exp(-progress * 1.0) + 0.004 * noise(epoch))
@@ -83,7 +111,8 @@ enum Sample {
                     step: last, epoch: head.epochs, seconds: Double(last) * 0.031, reason: reason,
                     weightsSHA256: String(repeating: "0a", count: 32), workers: head.workers,
                     metrics: ["train/loss": 0.0612, "validation/accuracy": 0.9914, "test/accuracy": 0.9778],
-                    imagesPerSecond: 9_655)))
+                    imagesPerSecond: 9_655,
+                    bill: head.tariff?.bill(coreSeconds: Double(last) * 0.031 * Double(head.workers)))))
         return events
     }
 
@@ -146,6 +175,15 @@ enum Sample {
             preconditionFailure("\(examples) examples")
         }
         return detail
+    }
+
+    /// What a machine gave.
+    private static func work(_ step: Int) -> RunEvent.Work {
+        let waited = 0.09 + 0.03 * noise(step + 5)
+        let shares = [0.02, 0.31, 0.46, 0.01, 0.06].map { $0 / 0.86 * (1 - waited) }
+        return RunEvent.Work(
+            shares: shares + [waited], gigaflopPerSecond: 20.6 + 2 * noise(step + 99), peakFraction: 0.09,
+            residentBytes: 97_517_568)
     }
 
     /// A confusion matrix and ROC curves of a model that gets better with `skill`.

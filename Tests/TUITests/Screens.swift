@@ -166,6 +166,16 @@ extension State {
         for item in news { take(.feed(opening: openings, item)) }
     }
 
+    /// Tries rates on the attached run: the engine answers with an event.
+    mutating func tryRates(_ trials: [Trainer.RateTrial]) {
+        press(.character("F"))
+        let run = session?.whole ?? RunState()
+        feed(
+            .events([
+                .ratesTried(RunEvent.RatesTried(step: run.step, seconds: run.seconds + 0.5, trials: trials))
+            ]))
+    }
+
     /// Pauses the attached run: the act comes back from the engine as an event.
     mutating func pauseAttached() {
         press(.character("p"))

@@ -215,6 +215,50 @@ struct TrainUpdateTests {
         #expect(state.press(.character("p")) == [.steer(.continue)])
     }
 
+    @Test func ratesAreTriedAndTakenOver() {
+        var state = State(120, 40)
+        state.attach(steps: 20)
+        #expect(state.press(.character("F")) == [.steer(.tryRates)])
+        #expect(state.overlay == .rates)
+        // Nothing to take over yet, and one trial at a time.
+        #expect(state.press(.character("L")).isEmpty && state.overlay == .rates)
+        state.press(.escape)
+        #expect(state.overlay == nil)
+        #expect(state.press(.character("F")).isEmpty)
+        let run = state.session?.whole ?? RunState()
+        let tried = RunEvent.RatesTried(step: run.step, seconds: run.seconds, trials: Sample.trials)
+        // A person's act in between does not answer it.
+        state.feed(.events([.steered(.init(step: run.step, seconds: run.seconds, act: .learningRate(0.1)))]))
+        #expect(state.session?.asked != nil)
+        state.feed(.events([.ratesTried(tried)]))
+        #expect(state.session?.asked == nil && state.overlay == .rates)
+        guard let suggested = RateSuggestion(Sample.trials)?.rate else {
+            Issue.record("the sample has no suggestion")
+            return
+        }
+        #expect(state.press(.character("L")) == [.steer(.setLearningRate(suggested))])
+        #expect(state.overlay == nil)
+        // Afterwards they can be looked at, but not taken over.
+        state.feed(.ended(.interrupted))
+        #expect(state.press(.character("F")).isEmpty && state.overlay == .rates)
+        #expect(state.press(.character("L")).isEmpty && state.overlay == .rates)
+        state.press(.character("q"))
+        #expect(state.overlay == nil && state.screen == .train)
+    }
+
+    @Test func ratesThatNobodyTried() {
+        var state = State(120, 40)
+        state.open(Sample.events(), .finished(.completed))
+        state.press(.character("F"))
+        #expect(state.overlay == nil && state.notice?.role == .warning)
+        // The run ended while they were tried.
+        state = State(120, 40)
+        state.attach(steps: 20)
+        state.press(.character("F"))
+        state.feed(.ended(.interrupted))
+        #expect(state.overlay == nil && state.session?.asked == nil)
+    }
+
     @Test func learningRateIsTypedAndChecked() {
         var state = State(80, 24)
         state.attach(steps: 50)

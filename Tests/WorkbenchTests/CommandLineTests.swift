@@ -9,7 +9,9 @@ import Testing
         #expect(version.status == 0 && version.output.contains(/^[0-9]+\.[0-9]+\.[0-9]+\n$/))
         let help = try program.run("--help")
         #expect(help.status == 0)
-        for command in ["train", "resume", "attach", "predict", "evaluate", "replay", "sessions", "doctor"] {
+        for command in [
+            "train", "resume", "attach", "predict", "evaluate", "replay", "sessions", "doctor", "find-rate",
+        ] {
             #expect(help.output.contains(command))
             #expect(try program.run(command, "--help").status == 0)
         }
@@ -226,8 +228,68 @@ struct Mistake: Sendable, CustomTestStringConvertible {
         Mistake(name: "no session", arguments: ["evaluate", "ragged.csv"], names: ["ragged.csv"]),
         Mistake(name: "no session to replay", arguments: ["replay", "noise", "--once"], names: ["noise"]),
         Mistake(name: "no session to resume", arguments: ["resume", "absent.session"], names: ["absent.session"]),
+        Mistake(
+            name: "too little memory", arguments: ["train", "large.yaml"],
+            names: ["GiB of memory", "batches of 1", "training.batch", "smaller images", "smaller network"]),
+        Mistake(
+            name: "too little memory to try rates", arguments: ["find-rate", "large.yaml"], names: ["GiB of memory"]),
+        Mistake(
+            name: "layer that is too large",
+            arguments: [
+                "train", "shapes-cnn", "--set", "network=[flatten, dense: {units: 1000000}, dense: {units: classes}]",
+            ], names: ["Layer 2 (dense)", "make it smaller"]),
+        Mistake(name: "price", arguments: ["train", "iris-mlp", "--price=-1"], names: ["--price -1"]),
+        Mistake(name: "rates", arguments: ["find-rate", "iris-mlp", "--from", "1", "--to", "0.1"], names: ["--from"]),
         Mistake(name: "unknown option", arguments: ["train", "iris-mlp", "--colour"], names: ["--colour"]),
     ]
+}
+
+/// What a run costs, and the learning rate that is found.
+@Suite struct CostCommandTests {
+    @Test func costIsTold() throws {
+        let program = try Program()
+        let run = try program.run(
+            "train", "iris-mlp", "--epochs", "20", "--json", "--price", "3600", "--currency", "EUR", "--watts", "36",
+            "--workers", "2")
+        #expect(run.status == 0 && run.error.isEmpty, "\(run.error)")
+        let started = try #require(run.objects.first)
+        #expect(started["price_per_core_hour"] as? Double == 3600 && started["currency"] as? String == "EUR")
+        // 4 inputs to 16, 16 to 16, 16 to 3: two passes for the first layer, three for the others.
+        let operations: Double = 4 * 64 + 6 * 256 + 6 * 48
+        #expect(started["operations_per_example"] as? Double == operations)
+        #expect((started["peak_gflop_per_s"] as? Double ?? 0) > 1)
+        #expect((started["estimated_bytes"] as? [Int])?.count == 7)
+        let seconds = try #require(run.last["seconds"] as? Double)
+        // Two workers at 3,600 an hour: 2 a second; 36 W: 0.02 Wh a second.
+        let cost = try #require(run.last["cost"] as? Double)
+        let energy = try #require(run.last["energy_wh"] as? Double)
+        #expect(abs(cost - 2 * seconds) < 1e-9)
+        #expect(abs(energy - 0.02 * seconds) < 1e-9)
+        let progress = try #require(run.objects.last { $0["event"] as? String == "progressed" })
+        #expect(progress["gflop_per_s"] is Double && progress["resident_bytes"] is Int)
+
+        let free = try program.run("train", "iris-mlp", "--epochs", "2", "--json")
+        #expect(free.last["cost"] == nil && free.last["energy_wh"] == nil)
+        let frugal = try program.run(
+            "train", "iris-mlp", "--epochs", "2", environment: ["WORKBENCH_WATTS_PER_CORE": "5"])
+        #expect(frugal.status == 0 && frugal.error.contains("Wh") && frugal.error.contains("of memory"))
+        let wrong = try program.run("train", "iris-mlp", environment: ["WORKBENCH_WATTS_PER_CORE": "much"])
+        #expect(wrong.status == 2 && wrong.error.contains("WORKBENCH_WATTS_PER_CORE"))
+    }
+
+    /// Trials, then the suggestion; nothing is kept.
+    @Test func aRateIsFound() throws {
+        let program = try Program()
+        let found = try program.run("find-rate", "digits-cnn", "--json", "--steps", "80")
+        #expect(found.status == 0 && found.error.isEmpty, "\(found.error)")
+        let trials = found.objects.filter { $0["loss"] != nil }
+        #expect(trials.count > 40 && trials.count == found.last["trials"] as? Int)
+        let suggested = try #require(found.last["suggested"] as? Double, "\(found.output)")
+        #expect((1e-4...0.1).contains(suggested), "\(suggested)")
+        let told = try program.run("find-rate", "digits-cnn", "--to", "0.5")
+        #expect(told.status == 0 && told.output.contains("Suggested: "))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: program.sessions.path).isEmpty)
+    }
 }
 
 @Suite struct MistakeTests {
@@ -250,6 +312,12 @@ struct Mistake: Sendable, CustomTestStringConvertible {
             "fit.yaml",
             "data: {dataset: iris, test_fraction: 0.2}\nnetwork:\n  - conv: {filters: 8, kernel: 3}\n  - dense: "
                 + "{units: classes}\n")
+        // Batches of all examples, which no machine has room for.
+        let wide = "  - dense: {units: 1000000}\n  - dense: {units: 500}\n"
+        try program.write(
+            "large.yaml",
+            "data: {dataset: digits, test_fraction: 0.2}\nnetwork:\n  - flatten\n\(wide)\(wide)\(wide)"
+                + "  - dense: {units: classes}\ntraining: {batch: 65536}\n")
         try program.write("broken.yaml", "data: {dataset: iris\nnetwork: [\n")
         try program.write("noise", Data((0..<9000).map { UInt8(truncatingIfNeeded: $0 &* 7919 >> 3) }))
     }

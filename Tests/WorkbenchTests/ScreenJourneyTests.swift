@@ -14,7 +14,7 @@ import Testing
         try screen.wait(for: "✓ finished")
         let end = try screen.text
         #expect(end.contains("test accuracy") && end.contains("100 %") && end.contains("images/s"))
-        #expect(end.contains("Loss") && end.contains("Accuracy") && end.contains("worker 1"))
+        #expect(end.contains("Loss") && end.contains("Accuracy") && end.contains("GFLOP/s"))
         try screen.press("?")
         try screen.wait(for: "Everywhere")
         try screen.press("Escape", "q")

@@ -9,13 +9,15 @@ public enum RunEvent: Sendable, Equatable {
     /// `count` steps ending with step `step` were done; values are means over them. Deterministic but for `seconds`.
     case stepped(Stepped)
     /// How fast it goes, a few times a second; not deterministic.
-    case progressed(Progressed)
+    indirect case progressed(Progressed)
     /// The model was measured on a split.
     indirect case evaluated(Evaluated)
     /// A checkpoint was stored.
     case checkpointed(Checkpointed)
     /// A person's act: pause, continue, a new learning rate.
     case steered(Steered)
+    /// Learning rates were tried between two steps, and everything was put back.
+    indirect case ratesTried(RatesTried)
     /// The run goes on from a checkpoint after an interruption: what was recorded after `step` is void.
     case resumed(Resumed)
     /// Something that a person should know and that does not end the run.
@@ -50,11 +52,16 @@ public enum RunEvent: Sendable, Equatable {
         public var seed: UInt64
         /// What computed: oneDNN version and instruction set.
         public var kernels: String
+        /// What the run was expected to ask of the machine; nil in sessions of earlier versions.
+        public var estimate: TrainingEstimate?
+        /// What a core costs and draws; nil: nobody said.
+        public var tariff: Tariff?
         public init(
             name: String, dataset: String, classes: [String], inputShape: TensorShape, layers: [String],
             parameters: Int, epochs: Int, stepsPerEpoch: Int, batch: Int, shards: Int, workers: Int, optimizer: String,
             learningRate: Double, trainExamples: Int, validationExamples: Int, testExamples: Int, watchedSplit: Split,
-            seed: UInt64, kernels: String, target: String? = nil
+            seed: UInt64, kernels: String, target: String? = nil, estimate: TrainingEstimate? = nil,
+            tariff: Tariff? = nil
         ) {
             self.name = name
             self.target = target
@@ -76,6 +83,8 @@ public enum RunEvent: Sendable, Equatable {
             self.watchedSplit = watchedSplit
             self.seed = seed
             self.kernels = kernels
+            self.estimate = estimate
+            self.tariff = tariff
         }
         /// Steps of the whole run.
         public var totalSteps: Int { epochs * stepsPerEpoch }
@@ -117,8 +126,11 @@ public enum RunEvent: Sendable, Equatable {
         public var busy: [Double]
         /// Seconds that the run still needs; nil until it can be told.
         public var remainingSeconds: Double?
+        /// Nil in sessions of earlier versions.
+        public var work: Work?
         public init(
-            step: Int, epoch: Int, seconds: Double, imagesPerSecond: Double, busy: [Double], remainingSeconds: Double?
+            step: Int, epoch: Int, seconds: Double, imagesPerSecond: Double, busy: [Double], remainingSeconds: Double?,
+            work: Work? = nil
         ) {
             self.step = step
             self.epoch = epoch
@@ -126,6 +138,40 @@ public enum RunEvent: Sendable, Equatable {
             self.imagesPerSecond = imagesPerSecond
             self.busy = busy
             self.remainingSeconds = remainingSeconds
+            self.work = work
+        }
+    }
+
+    /// What the machine gave since the last such event, and where its time went.
+    public struct Work: Sendable, Equatable {
+        /// Fractions of the workers' time: one for each ``StepPart``, in their order, and last what they waited, for each
+        /// other or for what is no step. They sum to 1. Empty until a step was timed (one in eight is).
+        public var shares: [Double]
+        /// Operations of convolutions and dense layers (see ``Network/trainingOperations``).
+        public var gigaflopPerSecond: Double
+        /// Those as a fraction of what all workers together could do, measured when the run began; nil: not measured.
+        public var peakFraction: Double?
+        /// Memory of this process that is really there.
+        public var residentBytes: Int?
+        public init(shares: [Double], gigaflopPerSecond: Double, peakFraction: Double? = nil, residentBytes: Int? = nil)
+        {
+            self.shares = shares
+            self.gigaflopPerSecond = gigaflopPerSecond
+            self.peakFraction = peakFraction
+            self.residentBytes = residentBytes
+        }
+    }
+
+    /// Learning rates that were tried, and the loss of the step with each.
+    public struct RatesTried: Sendable, Equatable {
+        /// Step after which they were tried.
+        public var step: Int
+        public var seconds: Double
+        public var trials: [Trainer.RateTrial]
+        public init(step: Int, seconds: Double, trials: [Trainer.RateTrial]) {
+            self.step = step
+            self.seconds = seconds
+            self.trials = trials
         }
     }
 
@@ -234,9 +280,11 @@ public enum RunEvent: Sendable, Equatable {
         public var metrics: [String: Double]
         /// Training examples a second over the whole run.
         public var imagesPerSecond: Double
+        /// What the run came to, all its parts together; nil where nobody named a price or a power.
+        public var bill: Bill?
         public init(
             step: Int, epoch: Int, seconds: Double, reason: Reason, weightsSHA256: String, workers: Int,
-            metrics: [String: Double], imagesPerSecond: Double
+            metrics: [String: Double], imagesPerSecond: Double, bill: Bill? = nil
         ) {
             self.step = step
             self.epoch = epoch
@@ -246,6 +294,7 @@ public enum RunEvent: Sendable, Equatable {
             self.workers = workers
             self.metrics = metrics
             self.imagesPerSecond = imagesPerSecond
+            self.bill = bill
         }
         /// Why it ended.
         public enum Reason: String, Sendable {
@@ -279,6 +328,23 @@ public enum EngineCommand: Sendable, Equatable {
     case pause
     case `continue`
     case setLearningRate(Double)
+    /// Try this many learning rates, growing from the one to the other, and put everything back.
+    case tryRates(from: Double, to: Double, steps: Int)
     /// Stop after the current step, store a checkpoint, finish.
     case stop
+}
+
+extension EngineCommand {
+    /// Trials as they are made where nobody says otherwise.
+    public static let tryRates = EngineCommand.tryRates(
+        from: RateTrials.least, to: RateTrials.most, steps: RateTrials.steps)
+}
+
+/// Trials of learning rates as they are made where nobody says otherwise.
+public enum RateTrials {
+    public static let least = 1e-6
+    public static let most = 1.0
+    public static let steps = 100
+    /// How many may be asked for.
+    public static let range = 10...10_000
 }

@@ -3,7 +3,7 @@
 /// Something that happened at one moment and that a chart marks.
 public struct Mark: Sendable, Equatable {
     public enum Kind: Sendable, Equatable {
-        case paused, continued, learningRate(Double), resumed, warned(String), best
+        case paused, continued, learningRate(Double), triedRates, resumed, warned(String), best
     }
     public var step: Int
     public var seconds: Double
@@ -29,12 +29,16 @@ public struct RunState: Sendable, Equatable {
     public private(set) var epoch = 0
     /// Seconds of running.
     public private(set) var seconds = 0.0
+    /// Seconds that the workers took, all of them together; steps that an interruption has voided count too.
+    public private(set) var coreSeconds = 0.0
     private var stepped = StepCurves()
     private var otherCurves: [String: Curve] = [:]
     public private(set) var marks: [Mark] = []
     /// The newest state of the machinery.
     public private(set) var progress: RunEvent.Progressed?
     public private(set) var learningRate: Double?
+    /// The newest trials of learning rates.
+    public private(set) var ratesTried: RunEvent.RatesTried?
     public private(set) var lastCheckpoint: RunEvent.Checkpointed?
     public private(set) var bestCheckpoint: RunEvent.Checkpointed?
     public private(set) var finished: RunEvent.Finished?
@@ -133,7 +137,7 @@ public struct RunState: Sendable, Equatable {
                 marks.append(Mark(step: checkpointed.step, seconds: checkpointed.seconds, kind: .best))
             }
         case .steered(let steered):
-            seconds = max(seconds, steered.seconds)
+            advance(seconds: steered.seconds)
             switch steered.act {
             case .paused:
                 phase = .paused
@@ -145,6 +149,10 @@ public struct RunState: Sendable, Equatable {
                 learningRate = rate
                 marks.append(Mark(step: steered.step, seconds: steered.seconds, kind: .learningRate(rate)))
             }
+        case .ratesTried(let tried):
+            advance(seconds: tried.seconds)
+            ratesTried = tried
+            marks.append(Mark(step: tried.step, seconds: tried.seconds, kind: .triedRates))
         case .resumed(let resumed):
             rewind(to: resumed)
         case .warned(let warned):
@@ -162,7 +170,13 @@ public struct RunState: Sendable, Equatable {
     private mutating func advance(step: Int, epoch: Int, seconds: Double) {
         self.step = max(self.step, step)
         self.epoch = max(self.epoch, epoch)
-        self.seconds = max(self.seconds, seconds)
+        advance(seconds: seconds)
+    }
+
+    private mutating func advance(seconds: Double) {
+        guard seconds > self.seconds else { return }
+        coreSeconds += (seconds - self.seconds) * Double(head?.workers ?? 0)
+        self.seconds = seconds
     }
 
     private mutating func add(_ metric: String, _ value: Double, at step: Int, _ seconds: Double) {
@@ -176,6 +190,7 @@ public struct RunState: Sendable, Equatable {
         weightHistory.truncate(after: resumed.step)
         marks.removeAll { $0.step > resumed.step }
         if let best = bestCheckpoint, best.step > resumed.step { bestCheckpoint = nil }
+        if let tried = ratesTried, tried.step > resumed.step { ratesTried = nil }
         step = resumed.step
         if let head { epoch = min(head.epochs, resumed.step / max(1, head.stepsPerEpoch) + 1) }
         seconds = resumed.seconds

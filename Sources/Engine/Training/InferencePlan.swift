@@ -46,6 +46,8 @@ final class InferencePlan {
     /// The true numbers in their own units, where numbers are predicted, and how outputs come to those units.
     private let truth: [Float]?
     private let targetScaling: TargetScaling?
+    /// Bytes of the plan's buffers.
+    var bytes: Int { builder.arena.bytes }
 
     /// Plans forward passes for `workers` workers, `tileSize` examples at a time.
     init(

@@ -64,6 +64,8 @@ final class Parameters: @unchecked Sendable {
     let first: UnsafeMutablePointer<Float>
     let second: UnsafeMutablePointer<Float>
     private let arena = Arena()
+    /// Bytes of all arrays.
+    var bytes: Int { arena.bytes }
     private let slotOfName: [String: Int]
 
     /// Zeroed parameters for `network`; `set` tells how convolutions and what is flattened lie.

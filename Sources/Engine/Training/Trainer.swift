@@ -238,22 +238,34 @@ public final class Trainer {
     public struct RateTrial: Sendable, Equatable {
         public var rate: Double
         public var loss: Double
+        public init(rate: Double, loss: Double) {
+            self.rate = rate
+            self.loss = loss
+        }
     }
 
     /// Tries learning rates from `least` to `most`, each step a larger one (Smith 2017), and puts everything back as it was:
-    /// weights, moments, averages, running statistics, position. Ends early when the loss has grown to four times its least.
-    public func tryRates(from least: Double = 1e-6, to most: Double = 1, steps: Int = 100) -> [RateTrial] {
+    /// weights, moments, averages, running statistics, position. Ends early when the smoothed loss has grown to four times its
+    /// least (a single batch of a trained network may well have four times the loss of another).
+    public func tryRates(
+        from least: Double = RateTrials.least, to most: Double = RateTrials.most, steps: Int = RateTrials.steps
+    ) -> [RateTrial] {
         let (before, plateauBefore) = (step, plateau)
         let saved = parameters.copy()
         var trials: [RateTrial] = []
+        var smooth = RateSmoothing()
         var lowest = Double.infinity
         for index in 0..<steps {
             let rate = least * pow(most / least, Double(index) / Double(max(1, steps - 1)))
             let result = advance(rate: Float(rate))
             let loss = result.lossSum / Double(result.examples)
             trials.append(RateTrial(rate: rate, loss: loss))
-            lowest = min(lowest, loss)
-            if !result.applied || loss > 4 * lowest { break }
+            let smoothed = smooth.add(loss)
+            if !result.applied { break }
+            // Before some batches were seen, their average is noise.
+            guard index >= steps / 10 else { continue }
+            lowest = min(lowest, smoothed)
+            if smoothed > 4 * lowest { break }
         }
         parameters.restore(saved)
         (step, plateau) = (before, plateauBefore)
@@ -307,6 +319,12 @@ public final class Trainer {
         snapshot.first = parameters.plain(parameters.first, trained: true)
         if spec.optimizer.usesSecondMoment { snapshot.second = parameters.plain(parameters.second, trained: true) }
         return snapshot
+    }
+
+    /// Bytes of parameters, data and plans, for tests of what is told beforehand.
+    var bytes: Int {
+        parameters.bytes + (averaged?.bytes ?? 0) + data.storedBytes + plan.bytes + (lastPlan?.bytes ?? 0)
+            + inference.bytes
     }
 
     /// Goes on from `snapshot`, which was taken of the same network.

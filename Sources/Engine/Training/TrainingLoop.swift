@@ -9,15 +9,22 @@ public struct TrainingWorld {
     public var checkpoint: (Snapshot, RunEvent.Checkpointed) -> Void
     /// Commands since the last call. With `wait` it returns when there is one.
     public var commands: (_ wait: Bool) -> [EngineCommand]
+    /// Peak of all workers together, GFLOP/s; nil: nobody measured.
+    public var peakGigaflopPerSecond: Double?
+    /// Memory of this process that is really there; nil where that can't be told.
+    public var residentBytes: () -> Int?
 
     public init(
         emit: @escaping (RunEvent) -> Void,
         checkpoint: @escaping (Snapshot, RunEvent.Checkpointed) -> Void = { _, _ in },
-        commands: @escaping (_ wait: Bool) -> [EngineCommand] = { _ in [] }
+        commands: @escaping (_ wait: Bool) -> [EngineCommand] = { _ in [] }, peakGigaflopPerSecond: Double? = nil,
+        residentBytes: @escaping () -> Int? = { nil }
     ) {
         self.emit = emit
         self.checkpoint = checkpoint
         self.commands = commands
+        self.peakGigaflopPerSecond = peakGigaflopPerSecond
+        self.residentBytes = residentBytes
     }
 }
 
@@ -42,8 +49,11 @@ public struct TrainingLoop {
     // Since the last `progressed` event; the time of evaluations is left out.
     private var progressAt: UInt64
     private var progressExamples = 0
-    /// Nanoseconds of training, and of each worker's work, before the evaluations in between.
-    private var progressBefore: (elapsed: UInt64, busy: [UInt64]) = (0, [])
+    /// Nanoseconds of training, of each worker's work, and of each part of the timed steps, before the evaluations in between.
+    private var progressBefore: (elapsed: UInt64, busy: [UInt64], parts: [UInt64]) = (0, [], [])
+    /// How the work was divided among the parts of a step when it was timed last; empty: not yet.
+    private var partShares: [Double] = []
+    private let operationsPerExample: Double
     // Of this process's part of the run.
     private let beganStep: Int
     private let beganAt: UInt64
@@ -84,6 +94,7 @@ public struct TrainingLoop {
         beganAt = now
         beganStep = trainer.step
         learningRateAtStart = trainer.learningRate
+        operationsPerExample = trainer.network.trainingOperations
     }
 
     private var seconds: Double { Double(wb_clock_ns() &- origin) * 1e-9 }
@@ -164,7 +175,17 @@ public struct TrainingLoop {
         let busy = trainer.takeBusy()
         if progressBefore.busy.isEmpty { progressBefore.busy = busy.map { _ in 0 } }
         for (worker, nanoseconds) in busy.enumerated() { progressBefore.busy[worker] += nanoseconds }
+        let parts = trainer.takeTimes()
+        if progressBefore.parts.isEmpty { progressBefore.parts = parts.map { _ in 0 } }
+        for (part, nanoseconds) in parts.enumerated() { progressBefore.parts[part] += nanoseconds }
         progressAt = now
+    }
+
+    /// Leaves out what happened since the last ``takeProgress(until:)``: it was no training.
+    private mutating func dropProgress() {
+        progressAt = wb_clock_ns()
+        _ = trainer.takeBusy()
+        _ = trainer.takeTimes()
     }
 
     private mutating func progress(epoch: Int, now: UInt64) {
@@ -178,9 +199,23 @@ public struct TrainingLoop {
                     step: trainer.step, epoch: epoch, seconds: seconds,
                     imagesPerSecond: Double(progressExamples) / (elapsed * 1e-9),
                     busy: progressBefore.busy.map { min(1, Double($0) / elapsed) },
-                    remainingSeconds: done > 0 ? perStep * Double(totalSteps - trainer.step) : nil)))
-        progressBefore = (0, [])
+                    remainingSeconds: done > 0 ? perStep * Double(totalSteps - trainer.step) : nil,
+                    work: work(elapsed: elapsed))))
+        progressBefore = (0, [], [])
         progressExamples = 0
+    }
+
+    /// What the machine gave in `elapsed` nanoseconds. Parts are known of the timed steps only, which stand for the others;
+    /// how much was worked at all is known of all steps.
+    private mutating func work(elapsed: Double) -> RunEvent.Work {
+        let timed = Double(progressBefore.parts.reduce(0, +))
+        if timed > 0 { partShares = progressBefore.parts.map { Double($0) / timed } }
+        let worked = min(
+            1, Double(progressBefore.busy.reduce(0, +)) / (elapsed * Double(max(1, progressBefore.busy.count))))
+        let speed = Double(progressExamples) * operationsPerExample / elapsed
+        return RunEvent.Work(
+            shares: partShares.isEmpty ? [] : partShares.map { $0 * worked } + [1 - worked], gigaflopPerSecond: speed,
+            peakFraction: world.peakGigaflopPerSecond.map { speed / $0 }, residentBytes: world.residentBytes())
     }
 
     /// Evaluates and keeps; true when training has gone on long enough without a new best.
@@ -208,8 +243,7 @@ public struct TrainingLoop {
             checkpoint(best: false)
         }
         // The time of an evaluation is not a pause in training.
-        progressAt = wb_clock_ns()
-        _ = trainer.takeBusy()
+        dropProgress()
         return stops
     }
 
@@ -285,12 +319,28 @@ public struct TrainingLoop {
                 case .setLearningRate(let rate):
                     trainer.learningRate = Float(rate)
                     steer(.learningRate(rate))
+                case .tryRates(let least, let most, let steps):
+                    tryRates(from: least, to: most, steps: steps, pausedAt: pausedAt)
                 case .pause: break
                 }
             }
             guard pausedAt != nil else { return false }
             commands = world.commands(true)
         }
+    }
+
+    /// Tries learning rates between two steps; the run then goes on as if nothing had been.
+    private mutating func tryRates(from least: Double, to most: Double, steps: Int, pausedAt: UInt64?) {
+        takeProgress(until: pausedAt ?? wb_clock_ns())
+        let trials = trainer.tryRates(from: least, to: most, steps: steps)
+        dropProgress()
+        // What a pause leaves out is counted from its begin.
+        if let pausedAt { progressAt = pausedAt }
+        world.emit(
+            .ratesTried(
+                RunEvent.RatesTried(
+                    step: trainer.step, seconds: pausedAt.map { Double($0 &- origin) * 1e-9 } ?? seconds, trials: trials
+                )))
     }
 
     private mutating func resume(from since: UInt64) {

@@ -20,6 +20,8 @@ final class ExampleStore: @unchecked Sendable {
     private let units: UnsafeMutablePointer<Float>
     private let cache: ExampleCache?
     private let arena: Arena
+    /// Bytes of all that is kept of the data.
+    var storedBytes: Int { arena.bytes }
 
     init(_ examples: PreparedExamples) {
         let arena = Arena()

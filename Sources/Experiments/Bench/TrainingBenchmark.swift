@@ -11,7 +11,7 @@ public enum TrainingBenchmark: String, CaseIterable, Sendable {
     /// What a measurement found.
     public struct Result: Sendable {
         public var imagesPerSecond: Double
-        /// Multiply-adds counted as two operations, forward and backward together three times forward.
+        /// Operations as ``Network/trainingOperations`` counts them.
         public var gigaflopPerSecond: Double
         public var workers: Int
     }
@@ -99,7 +99,7 @@ public enum TrainingBenchmark: String, CaseIterable, Sendable {
         let seconds = Double(best.components.seconds) + Double(best.components.attoseconds) * 1e-18
         let rate = Double(examples) / seconds
         return Result(
-            imagesPerSecond: rate, gigaflopPerSecond: rate * 6 * Double(network.multiplyAdds) * 1e-9,
+            imagesPerSecond: rate, gigaflopPerSecond: rate * network.trainingOperations * 1e-9,
             workers: trainer.workers)
     }
 }

@@ -20,6 +20,11 @@ enum LinkRequest: Equatable {
         case .command(.setLearningRate(let rate)):
             line.add("command", "learning_rate")
             line.add("value", rate)
+        case .command(.tryRates(let least, let most, let steps)):
+            line.add("command", "try_rates")
+            line.add("from", least)
+            line.add("to", most)
+            line.add("steps", steps)
         }
         return line.closed()
     }
@@ -29,6 +34,7 @@ enum LinkRequest: Equatable {
         var name: JSONValue?
         var after: JSONValue?
         var value: JSONValue?
+        var (least, most, steps): (JSONValue?, JSONValue?, JSONValue?) = (nil, nil, nil)
         let fault: JSONFault? = line.withUnsafeBytes { bytes in
             var cursor = JSONCursor(bytes)
             do throws(JSONFault) {
@@ -38,6 +44,9 @@ enum LinkRequest: Equatable {
                     case "command": name = found
                     case "after": after = found
                     case "value": value = found
+                    case "from": least = found
+                    case "to": most = found
+                    case "steps": steps = found
                     default: break
                     }
                 }
@@ -58,19 +67,32 @@ enum LinkRequest: Equatable {
         case "continue": self = .command(.continue)
         case "stop": self = .command(.stop)
         case "learning_rate":
-            let rate: Double? =
-                switch value {
-                case .number(let number): number
-                case .integer(let integer): Double(integer)
-                default: nil
-                }
-            guard let rate, rate.isFinite, rate > 0 else {
+            guard let rate = Self.positive(value) else {
                 throw LinkRequestError("learning_rate needs the field \"value\", a number above 0")
             }
             self = .command(.setLearningRate(rate))
+        case "try_rates":
+            guard let least = Self.positive(least), let most = Self.positive(most), least < most,
+                case .integer(let steps) = steps, RateTrials.range.contains(steps)
+            else {
+                throw LinkRequestError(
+                    "try_rates needs the fields \"from\" and \"to\", numbers above 0, the second the larger, and \"steps\", a whole number in \(RateTrials.range)"
+                )
+            }
+            self = .command(.tryRates(from: least, to: most, steps: steps))
         default:
             throw LinkRequestError("the command \(JSONText.quoted(String(name.prefix(64)))) is unknown")
         }
+    }
+
+    private static func positive(_ value: JSONValue?) -> Double? {
+        let number: Double? =
+            switch value {
+            case .number(let number): number
+            case .integer(let integer): Double(integer)
+            default: nil
+            }
+        return number.flatMap { $0.isFinite && $0 > 0 ? $0 : nil }
     }
 
     init(_ command: EngineCommand) { self = .command(command) }

@@ -77,6 +77,29 @@ public struct Experiment: Sendable {
         return described
     }
 
+    /// What training it with `workers` workers keeps in memory.
+    public func memory(workers: Int) -> MemoryEstimate {
+        let prepared = dataset.count * preprocessing.shape.count
+        // Bytes of images are shared until the engine takes its copy; rows of tables become features before; of what is
+        // streamed a part is kept.
+        let copies =
+            switch dataset.features {
+            case .bytes: prepared
+            case .floats: prepared * 4 * 2
+            case .streamed(let examples): min(examples.cacheBytes, prepared)
+            }
+        return MemoryEstimate(
+            network, spec: spec.training, trainExamples: splits.train.count, dataBytes: dataset.features.loadedBytes,
+            preparedBytes: copies, workers: workers)
+    }
+
+    /// What the run will ask of a machine with `peak` GFLOP/s of all workers together; nil: nobody measured.
+    public func estimate(workers: Int, peak: Double?) -> TrainingEstimate {
+        TrainingEstimate(
+            network, memory: memory(workers: workers), batch: spec.training.batch, trainExamples: splits.train.count,
+            watched: splits[splits.watched].count, workers: workers, peak: peak)
+    }
+
     /// What the first epochs see of the first of `thumbnails`; nil where nothing is augmented or no images are.
     private func augmentedThumbnails(
         of thumbnails: [DataSummary.LabelledThumbnail]
@@ -107,7 +130,8 @@ public struct Experiment: Sendable {
     }
 
     /// The head of a run's events.
-    public func started(trainer: Trainer) -> RunEvent.Started {
+    /// - Parameter peak: GFLOP/s of all workers together; nil: nobody measured.
+    public func started(trainer: Trainer, peak: Double? = nil, tariff: Tariff? = nil) -> RunEvent.Started {
         RunEvent.Started(
             name: spec.name, dataset: dataset.name, classes: dataset.classes, inputShape: network.input,
             layers: network.layers.map(\.summary), parameters: network.parameterCount, epochs: spec.training.epochs,
@@ -116,7 +140,19 @@ public struct Experiment: Sendable {
             learningRate: Double(spec.training.optimizer.learningRate), trainExamples: splits.train.count,
             validationExamples: splits.validation.count, testExamples: splits.test.count,
             watchedSplit: splits.watched, seed: spec.training.seed, kernels: Machine.kernels,
-            target: dataset.targets.map { _ in dataset.classes[0] })
+            target: dataset.targets.map { _ in dataset.classes[0] },
+            estimate: estimate(workers: trainer.workers, peak: peak), tariff: tariff)
+    }
+}
+
+extension FeatureStorage {
+    /// Bytes of the values that are in memory from the start.
+    var loadedBytes: Int {
+        switch self {
+        case .bytes(let values): values.count
+        case .floats(let values): values.count * 4
+        case .streamed: 0
+        }
     }
 }
 

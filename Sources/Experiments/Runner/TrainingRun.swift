@@ -52,6 +52,9 @@ public final class TrainingRun {
     public let experiment: Experiment
     private let trainer: Trainer
     private let writer: SessionWriter
+    private let tariff: Tariff?
+    /// Seconds of all workers in the parts of the run before this one.
+    private let coreSecondsBefore: Double
     private let snapshot: Snapshot?
     private let bestWeights: [ParameterValues]?
     /// The session already tells how the run began.
@@ -60,14 +63,19 @@ public final class TrainingRun {
     private let taken: String?
 
     /// Begins a run in a new session file at `path`.
-    /// - Parameter model: what the weights start from, where names and shapes are the same; nil: the seed.
-    /// - Throws: ``SessionError``, ``BalanceError``, ``ConvolutionError``, ``StartError``.
+    /// - Parameters:
+    ///   - model: what the weights start from, where names and shapes are the same; nil: the seed.
+    ///   - tariff: what a core costs and draws; nil: nobody said.
+    /// - Throws: ``MemoryShortage``, ``SessionError``, ``BalanceError``, ``ConvolutionError``, ``StartError``.
     public init(
         _ experiment: Experiment, path: String, from model: TrainedModel? = nil, workers: Int, programVersion: String,
-        command: [String]
+        command: [String], tariff: Tariff? = nil
     ) throws {
         self.experiment = experiment
         self.path = path
+        self.tariff = tariff
+        coreSecondsBefore = 0
+        try MemoryShortage.check(experiment, workers: workers)
         trainer = try experiment.trainer(workers: workers)
         var takenHere: String?
         if let model {
@@ -96,13 +104,15 @@ public final class TrainingRun {
 
     /// Goes on with the run in `path` from its last checkpoint, or from its start when it was killed before the first one.
     /// - Parameter data: another place of the same data; nil: where they were.
-    /// - Throws: ``SessionError``, ``ResumeError``, and whatever loading the data throws.
+    /// - Throws: ``SessionError``, ``ResumeError``, ``MemoryShortage``, and whatever loading the data throws.
     public init(resuming path: String, data: String?, workers: Int) throws {
         self.path = path
         let reader = try SessionReader(path: path)
         let info = reader.info
         let state = RunState(try reader.events().lazy.map(\.event))
         hasBegun = state.head != nil
+        tariff = state.head?.tariff
+        coreSecondsBefore = state.coreSeconds
         if state.phase == .finished(.completed) { throw ResumeError.completed(path: path) }
         let bytes = try reader.latestCheckpoint().map { try reader.checkpointBytes(step: $0.step) }
         let best = try reader.bestCheckpoint().map { try reader.checkpointBytes(step: $0.step) }
@@ -118,6 +128,7 @@ public final class TrainingRun {
                 throw ResumeError.otherData(path: path, recorded: recorded, found: found)
             }
         }
+        try MemoryShortage.check(experiment, workers: workers)
         trainer = try experiment.trainer(workers: workers)
         let parameters = experiment.network.parameters
         snapshot = try bytes.map { try Snapshot($0, parameters: parameters, training: spec.training) }
@@ -147,13 +158,14 @@ public final class TrainingRun {
                 link?.publish(events)
                 observer.events(events)
             }, complain: observer.complaint)
+        let peak = Machine.measurePeak() * Double(min(trainer.workers, Machine.processors))
         if hasBegun {
             recorder.record(
                 .resumed(
                     RunEvent.Resumed(
                         step: trainer.step, seconds: snapshot?.seconds ?? 0, workers: trainer.workers)))
         } else {
-            recorder.record(.started(experiment.started(trainer: trainer)))
+            recorder.record(.started(experiment.started(trainer: trainer, peak: peak, tariff: tariff)))
             for note in experiment.dataset.notes {
                 recorder.record(.warned(RunEvent.Warned(step: 0, message: note)))
             }
@@ -180,7 +192,8 @@ public final class TrainingRun {
             trainer, splits: experiment.splits, from: snapshot, bestWeights: bestWeights,
             world: TrainingWorld(
                 emit: { recorder.record($0) }, checkpoint: { recorder.record($0, $1) },
-                commands: { commands.take(wait: $0) }))
+                commands: { commands.take(wait: $0) }, peakGigaflopPerSecond: peak,
+                residentBytes: { HostFacts.residentBytes }))
         var finished: RunEvent.Finished
         do {
             finished = try loop.run()
@@ -190,6 +203,8 @@ public final class TrainingRun {
             server?.close()
             throw error
         }
+        let seconds = finished.seconds - (snapshot?.seconds ?? 0)
+        finished.bill = tariff?.bill(coreSeconds: coreSecondsBefore + seconds * Double(trainer.workers))
         finished.weightsSHA256 = trainer.weights.sha256
         // Before the last event: who reads a finished run finds all of it. Of predicted numbers the evaluation itself
         // tells which are worst.
@@ -208,25 +223,4 @@ public final class TrainingRun {
         server?.close()
         return finished
     }
-}
-
-/// What a session records of its machine.
-public enum HostFacts {
-    /// The processor's name as the kernel tells it.
-    public static var processor: String {
-        guard let text = FileManager.default.contents(atPath: "/proc/cpuinfo") else { return "unknown" }
-        let lines = String(decoding: text, as: UTF8.self).split(separator: "\n")
-        let name = lines.first { $0.hasPrefix("model name") }?.split(separator: ":").last ?? "unknown"
-        return name.trimmingCharacters(in: .whitespaces)
-    }
-
-    /// The most bytes that this process has had in memory.
-    public static var peakResidentBytes: Int {
-        let text = FileManager.default.contents(atPath: "/proc/self/status") ?? Data()
-        let line = String(decoding: text, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-        return (line?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) << 10
-    }
-
-    /// Bytes of memory.
-    public static var memory: UInt64 { ProcessInfo.processInfo.physicalMemory }
 }

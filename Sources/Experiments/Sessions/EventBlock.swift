@@ -54,16 +54,42 @@ enum EventBlock {
             count = progressed.count
             words = progressed.map { word($0.sequence) } + progressed.map { word($0.event.step) }
             words += progressed.map { word($0.event.epoch) } + progressed.map { word($0.event.busy.count) }
-            words += progressed.map { $0.event.remainingSeconds == nil ? 0 : 1 }
+            words += progressed.map { ($0.event.remainingSeconds == nil ? 0 : 1) + ($0.event.work == nil ? 0 : 2) }
             words += progressed.map(\.event.seconds.bitPattern) + progressed.map(\.event.imagesPerSecond.bitPattern)
             words += progressed.map { ($0.event.remainingSeconds ?? 0).bitPattern }
             words += progressed.flatMap { $0.event.busy.map(\.bitPattern) }
+            words += progressed.flatMap { $0.event.work.map(Self.words) ?? [] }
         }
         let (sum, sumOfSums) = words.map(\.littleEndian).withUnsafeBytes { Self.sums($0) }
         words += [sum, sumOfSums]
         var bytes = Data(capacity: words.count * 8)
         for value in words { withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) } }
         return (bytes, count)
+    }
+
+    /// What the machine gave, as words: how many shares, 1 for a fraction of the peak and 2 for bytes, these bytes; speed,
+    /// fraction of the peak; the shares.
+    private static func words(_ work: RunEvent.Work) -> [UInt64] {
+        [
+            word(work.shares.count), (work.peakFraction == nil ? 0 : 1) + (work.residentBytes == nil ? 0 : 2),
+            word(work.residentBytes ?? 0), work.gigaflopPerSecond.bitPattern, (work.peakFraction ?? 0).bitPattern,
+        ] + work.shares.map(\.bitPattern)
+    }
+
+    /// Reads what ``words(_:)-swift.type.method`` wrote and moves `place` behind it.
+    private static func work(
+        _ words: BlockWords, at place: inout Int, end: Int
+    ) throws(BlockFault) -> RunEvent.Work {
+        guard end - place >= 5 else { throw BlockFault("its work does not fit its length") }
+        let (count, flags, bytes) = (words.whole(place), words.whole(place + 1), words.whole(place + 2))
+        guard (0...end - place - 5).contains(count), (0...3).contains(flags), bytes >= 0 else {
+            throw BlockFault("its work makes no sense")
+        }
+        defer { place += 5 + count }
+        return RunEvent.Work(
+            shares: (place + 5..<place + 5 + count).map { words.double($0) },
+            gigaflopPerSecond: words.double(place + 3), peakFraction: flags & 1 != 0 ? words.double(place + 4) : nil,
+            residentBytes: flags & 2 != 0 ? bytes : nil)
     }
 
     private static func word(_ value: Int) -> UInt64 { UInt64(bitPattern: Int64(value)) }
@@ -106,13 +132,23 @@ enum EventBlock {
             let end = (bytes.count - sumBytes) / 8
             var events: [NumberedEvent] = []
             events.reserveCapacity(count)
+            // What machines gave lies behind the workers of all events.
+            var workPlace = place
+            for index in 0..<count {
+                let busy = words.whole(3 * count + index)
+                guard (0...min(maximumWorkers, end - workPlace)).contains(busy) else {
+                    throw BlockFault("its workers do not fit its length")
+                }
+                workPlace += busy
+            }
             for index in 0..<count {
                 let whole = (0..<5).map { words.whole($0 * count + index) }
-                guard whole.allSatisfy({ $0 >= 0 }), whole[3] <= min(maximumWorkers, end - place), whole[4] <= 1 else {
+                guard whole.allSatisfy({ $0 >= 0 }), whole[3] <= min(maximumWorkers, end - place), whole[4] <= 3 else {
                     throw BlockFault("event \(index) makes no sense")
                 }
                 let busy = (place..<place + whole[3]).map { words.double($0) }
                 place += busy.count
+                let work = whole[4] & 2 != 0 ? try work(words, at: &workPlace, end: end) : nil
                 events.append(
                     NumberedEvent(
                         sequence: whole[0],
@@ -120,9 +156,10 @@ enum EventBlock {
                             RunEvent.Progressed(
                                 step: whole[1], epoch: whole[2], seconds: words.double(5 * count + index),
                                 imagesPerSecond: words.double(6 * count + index), busy: busy,
-                                remainingSeconds: whole[4] == 1 ? words.double(7 * count + index) : nil))))
+                                remainingSeconds: whole[4] & 1 != 0 ? words.double(7 * count + index) : nil,
+                                work: work))))
             }
-            guard place == end else { throw BlockFault("its workers do not fit its length") }
+            guard workPlace == end else { throw BlockFault("its workers do not fit its length") }
             return events
         }
     }

@@ -50,6 +50,7 @@ public enum EventLine {
             line.add("images_per_s", event.imagesPerSecond)
             line.add("busy", event.busy)
             if let remaining = event.remainingSeconds { line.add("remaining_seconds", remaining) }
+            if let work = event.work { add(work, to: &line) }
         case .evaluated(let event):
             add(step: event.step, epoch: event.epoch, seconds: event.seconds, to: &line)
             line.add("split", event.split.rawValue)
@@ -69,6 +70,10 @@ public enum EventLine {
                 line.add("act", "learning_rate")
                 line.add("learning_rate", rate)
             }
+        case .ratesTried(let event):
+            add(step: event.step, seconds: event.seconds, to: &line)
+            line.add("rates", event.trials.map(\.rate))
+            line.add("losses", event.trials.map(\.loss))
         case .resumed(let event):
             add(step: event.step, seconds: event.seconds, to: &line)
             line.add("workers", event.workers)
@@ -81,6 +86,8 @@ public enum EventLine {
             line.add("weights_sha256", event.weightsSHA256)
             line.add("workers", event.workers)
             line.add("images_per_s", event.imagesPerSecond)
+            if let cost = event.bill?.cost { line.add("cost", cost) }
+            if let energy = event.bill?.wattHours { line.add("energy_wh", energy) }
             for (name, value) in event.metrics.sorted(by: { $0.key < $1.key }) {
                 precondition(name.contains("/"), "the metric \(name) has no split; it could not be told from a field")
                 line.add(name, value)
@@ -96,7 +103,8 @@ public enum EventLine {
 
     /// The names of all events.
     static let kinds = [
-        "started", "stepped", "progressed", "evaluated", "checkpointed", "steered", "resumed", "warned", "finished",
+        "started", "stepped", "progressed", "evaluated", "checkpointed", "steered", "rates_tried", "resumed", "warned",
+        "finished",
     ]
 
     /// The name of an event in lines and in the session file.
@@ -108,6 +116,7 @@ public enum EventLine {
         case .evaluated: "evaluated"
         case .checkpointed: "checkpointed"
         case .steered: "steered"
+        case .ratesTried: "rates_tried"
         case .resumed: "resumed"
         case .warned: "warned"
         case .finished: "finished"
@@ -123,6 +132,7 @@ public enum EventLine {
         case .evaluated(let event): event.step
         case .checkpointed(let event): event.step
         case .steered(let event): event.step
+        case .ratesTried(let event): event.step
         case .resumed(let event): event.step
         case .warned(let event): event.step
         case .finished(let event): event.step
@@ -159,6 +169,24 @@ public enum EventLine {
         line.add("seed", event.seed)
         line.add("kernels", event.kernels)
         if let target = event.target { line.add("target", target) }
+        if let estimate = event.estimate {
+            line.add("operations_per_example", estimate.operationsPerExample)
+            if let peak = estimate.peakGigaflopPerSecond { line.add("peak_gflop_per_s", peak) }
+            if let seconds = estimate.secondsPerEpoch { line.add("estimated_epoch_seconds", seconds) }
+            line.add("estimated_bytes", estimate.memory.parts.map(\.bytes))
+        }
+        if let tariff = event.tariff {
+            if let price = tariff.pricePerCoreHour { line.add("price_per_core_hour", price) }
+            line.add("currency", tariff.currency)
+            if let watts = tariff.wattsPerCore { line.add("watts_per_core", watts) }
+        }
+    }
+
+    private static func add(_ work: RunEvent.Work, to line: inout JSONText) {
+        line.add("shares", work.shares)
+        line.add("gflop_per_s", work.gigaflopPerSecond)
+        if let fraction = work.peakFraction { line.add("peak_fraction", fraction) }
+        if let bytes = work.residentBytes { line.add("resident_bytes", bytes) }
     }
 
     private static func event(from fields: LineFields) throws(EventLineError) -> NumberedEvent {
@@ -180,7 +208,7 @@ public enum EventLine {
                     step: try fields.integer("step"), epoch: try fields.integer("epoch"),
                     seconds: try fields.double("seconds"), imagesPerSecond: try fields.double("images_per_s"),
                     busy: try fields.doubles("busy"),
-                    remainingSeconds: fields.has("remaining_seconds") ? try fields.double("remaining_seconds") : nil))
+                    remainingSeconds: try fields.optionalDouble("remaining_seconds"), work: try work(from: fields)))
         case "evaluated":
             let split = try fields.word("split", as: Split.self)
             event = .evaluated(
@@ -206,6 +234,13 @@ public enum EventLine {
             default: throw fields.wrong("act", "\"paused\", \"continued\" or \"learning_rate\"")
             }
             event = .steered(.init(step: try fields.integer("step"), seconds: try fields.double("seconds"), act: act))
+        case "rates_tried":
+            let (rates, losses) = (try fields.doubles("rates"), try fields.doubles("losses"))
+            guard rates.count == losses.count else { throw fields.wrong("losses", "as long as \"rates\"") }
+            event = .ratesTried(
+                .init(
+                    step: try fields.integer("step"), seconds: try fields.double("seconds"),
+                    trials: zip(rates, losses).map { Trainer.RateTrial(rate: $0, loss: $1) }))
         case "resumed":
             event = .resumed(
                 .init(
@@ -220,7 +255,8 @@ public enum EventLine {
                     seconds: try fields.double("seconds"),
                     reason: try fields.word("reason", as: RunEvent.Finished.Reason.self),
                     weightsSHA256: try fields.string("weights_sha256"), workers: try fields.integer("workers"),
-                    metrics: try fields.metrics(), imagesPerSecond: try fields.double("images_per_s")))
+                    metrics: try fields.metrics(), imagesPerSecond: try fields.double("images_per_s"),
+                    bill: try bill(from: fields)))
         default: throw .unknownEvent(fields.event)
         }
         return NumberedEvent(sequence: sequence, event: event)
@@ -251,6 +287,44 @@ public enum EventLine {
             testExamples: try fields.integer("test_examples"),
             watchedSplit: try fields.word("watched_split", as: Split.self), seed: try fields.unsigned("seed"),
             kernels: try fields.string("kernels"),
-            target: fields.has("target") ? try fields.string("target") : nil)
+            target: fields.has("target") ? try fields.string("target") : nil, estimate: try estimate(from: fields),
+            tariff: try tariff(from: fields))
+    }
+
+    private static func estimate(from fields: LineFields) throws(EventLineError) -> TrainingEstimate? {
+        guard fields.has("operations_per_example") else { return nil }
+        let bytes = try fields.integers("estimated_bytes")
+        guard bytes.count == MemoryEstimate().parts.count, bytes.allSatisfy({ $0 >= 0 }) else {
+            throw fields.wrong("estimated_bytes", "\(MemoryEstimate().parts.count) whole numbers, 0 or more")
+        }
+        var memory = MemoryEstimate()
+        (memory.parameters, memory.moments, memory.gradients) = (bytes[0], bytes[1], bytes[2])
+        (memory.activations, memory.data, memory.checkpoint, memory.program) = (bytes[3], bytes[4], bytes[5], bytes[6])
+        return TrainingEstimate(
+            operationsPerExample: try fields.double("operations_per_example"),
+            peakGigaflopPerSecond: try fields.optionalDouble("peak_gflop_per_s"),
+            secondsPerEpoch: try fields.optionalDouble("estimated_epoch_seconds"), memory: memory)
+    }
+
+    private static func tariff(from fields: LineFields) throws(EventLineError) -> Tariff? {
+        guard fields.has("price_per_core_hour") || fields.has("watts_per_core") else { return nil }
+        return Tariff(
+            pricePerCoreHour: try fields.optionalDouble("price_per_core_hour"),
+            currency: fields.has("currency") ? try fields.string("currency") : "",
+            wattsPerCore: try fields.optionalDouble("watts_per_core"))
+    }
+
+    private static func work(from fields: LineFields) throws(EventLineError) -> RunEvent.Work? {
+        guard fields.has("gflop_per_s") else { return nil }
+        return RunEvent.Work(
+            shares: try fields.doubles("shares"), gigaflopPerSecond: try fields.double("gflop_per_s"),
+            peakFraction: try fields.optionalDouble("peak_fraction"),
+            residentBytes: fields.has("resident_bytes") ? try fields.integer("resident_bytes") : nil)
+    }
+
+    private static func bill(from fields: LineFields) throws(EventLineError) -> Bill? {
+        guard fields.has("cost") || fields.has("energy_wh") else { return nil }
+        return Bill(
+            cost: try fields.optionalDouble("cost"), wattHours: try fields.optionalDouble("energy_wh"))
     }
 }

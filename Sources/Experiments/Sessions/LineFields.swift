@@ -88,6 +88,11 @@ struct LineFields {
         return double
     }
 
+    /// Nil where the field is not there.
+    func optionalDouble(_ field: String) throws(EventLineError) -> Double? {
+        has(field) ? try double(field) : nil
+    }
+
     func bool(_ field: String) throws(EventLineError) -> Bool {
         guard case .bool(let bool) = try value(field) else { throw wrong(field, "true or false") }
         return bool

@@ -133,6 +133,7 @@ public struct SessionSummary: Sendable, Equatable, Identifiable {
             seconds = event.seconds
             if let head { epoch = min(head.epochs, event.step / max(1, head.stepsPerEpoch) + 1) }
         case .steered(let event): seconds = max(seconds, event.seconds)
+        case .ratesTried(let event): seconds = max(seconds, event.seconds)
         case .started, .checkpointed, .warned: break
         }
     }

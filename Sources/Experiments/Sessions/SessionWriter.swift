@@ -68,7 +68,7 @@ public final class SessionWriter: Sendable {
             let queue = try DatabaseQueue(path: draft)
             try queue.write { database in
                 try database.execute(sql: SessionSchema.version1)
-                try database.execute(sql: SessionSchema.fromVersion1)
+                try database.execute(sql: SessionSchema.migration(from: 1))
                 let command = try JSONEncoder().encode(info.command)
                 try database.execute(
                     sql: """
@@ -124,9 +124,9 @@ public final class SessionWriter: Sendable {
                     // readers out before the transaction ends.
                     try connection.execute(sql: "PRAGMA synchronous = FULL; PRAGMA cache_spill = OFF")
                     _ = try String.fetchOne(connection, sql: "PRAGMA journal_mode = TRUNCATE")
-                    if version == 1 {
+                    if version < SessionSchema.version {
                         try connection.inTransaction {
-                            try connection.execute(sql: SessionSchema.fromVersion1)
+                            try connection.execute(sql: SessionSchema.migration(from: version))
                             return .commit
                         }
                     }
