@@ -25,6 +25,9 @@ static const unsigned char wine_mlp[] = {
 static const unsigned char spirals_mlp[] = {
 #embed "../../examples/spirals-mlp.yaml"
 };
+static const unsigned char friedman_mlp[] = {
+#embed "../../examples/friedman-mlp.yaml"
+};
 static const unsigned char resnet_small[] = {
 #embed "../../examples/resnet-small.yaml"
 };
@@ -39,6 +42,7 @@ static const wb_preset presets[] = {
     {"iris-mlp", iris_mlp, sizeof iris_mlp},
     {"wine-mlp", wine_mlp, sizeof wine_mlp},
     {"spirals-mlp", spirals_mlp, sizeof spirals_mlp},
+    {"friedman-mlp", friedman_mlp, sizeof friedman_mlp},
     {"mnist-cnn", mnist_cnn, sizeof mnist_cnn},
     {"cifar-cnn", cifar_cnn, sizeof cifar_cnn},
     {"resnet-small", resnet_small, sizeof resnet_small},

@@ -58,14 +58,22 @@ public struct LineChart: Sendable {
     /// Draws the chart into `rect`.
     /// - Complexity: O(cells) once the series are summarised, which their first drawing does in O(points).
     public func draw(into grid: inout Grid, in rect: Rect) {
+        guard let (plot, legend) = drawFrame(into: &grid, in: rect) else { return }
+        let trouble = drawCurves(plot, &grid)
+        if let legend { drawLegend(plot, trouble, legend, &grid) }
+    }
+
+    /// Draws the axes. Nil where there is no room for a chart, which is said there.
+    /// - Returns: the plot, and the row for a legend where there is room for one.
+    func drawFrame(into grid: inout Grid, in rect: Rect) -> (plot: Plot, legend: Rect?)? {
         let legendRows = rect.rows >= 7 ? 1 : 0
         let plotRows = rect.rows - legendRows - 2
         guard plotRows >= 2, rect.columns >= 16 else {
-            guard rect.rows > 0 else { return }
+            guard rect.rows > 0 else { return nil }
             grid.write(
                 "too small for a chart", row: rect.row, column: rect.column, style: Style(.dim),
                 maxColumns: rect.columns)
-            return
+            return nil
         }
         let curves = series.map(\.points)
         let xRange = horizontalRange(curves)
@@ -77,7 +85,7 @@ public struct LineChart: Sendable {
             columns: rect.columns - gutter - 1)
         guard area.columns >= 8 else {
             grid.write("too narrow", row: rect.row, column: rect.column, style: Style(.dim), maxColumns: rect.columns)
-            return
+            return nil
         }
         let plot = Plot(
             area: area, vertical: vertical,
@@ -86,10 +94,10 @@ public struct LineChart: Sendable {
         drawVerticalAxis(zip(vertical.ticks, labels).map { ($0.row, $1) }, area, &grid)
         drawHorizontalAxis(plot, &grid)
         drawCursor(plot, &grid)
-        let trouble = drawCurves(plot, &grid)
-        if legendRows > 0 {
-            drawLegend(plot, trouble, Rect(row: rect.row, column: area.column, rows: 1, columns: area.columns), &grid)
-        }
+        return (
+            plot,
+            legendRows > 0 ? Rect(row: rect.row, column: area.column, rows: 1, columns: area.columns) : nil
+        )
     }
 
     /// Where a chart's curves are drawn, and by which scales.

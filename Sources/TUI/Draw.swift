@@ -124,6 +124,7 @@ private func isOffered(_ action: Action, _ state: State) -> Bool {
     case (.showRates, _): state.session?.whole.ratesTried != nil
     case (.takeRate, _): state.session.flatMap(takenRate) != nil
     case (.split, _): state.session.map { $0.run.evaluations.count > 1 } ?? false
+    case (.confusionMode, _), (.up, .evaluate): state.session.map { !$0.predictsNumbers } ?? false
     default: true
     }
 }

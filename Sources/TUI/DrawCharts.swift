@@ -6,19 +6,29 @@ import Foundation
 
 /// What a chart shows.
 enum ChartKind {
-    case loss, accuracy
+    case loss, accuracy, rmse
+
+    /// What tells how good a run is, beside the loss: numbers have no accuracy.
+    static func quality(of run: RunState) -> ChartKind { run.head?.target == nil ? .accuracy : .rmse }
 
     var title: String {
         switch self {
         case .loss: "Loss"
         case .accuracy: "Accuracy"
+        case .rmse: "RMSE"
         }
     }
+
+    /// Of two values the one that is worth more.
+    func isBetter(_ value: Double, than other: Double) -> Bool { self == .accuracy ? value > other : value < other }
+
+    func text(_ value: Double) -> String { self == .accuracy ? Format.percent(value) : Format.number(value) }
 
     var metric: String {
         switch self {
         case .loss: "loss"
         case .accuracy: "accuracy"
+        case .rmse: "rmse"
         }
     }
 }
@@ -79,7 +89,8 @@ func curves(_ kind: ChartKind, of run: RunState, _ view: ChartView, _ glyphs: Gl
     var chart = LineChart(
         series: series, x: x,
         y: ChartAxis(
-            label: "", unit: kind == .loss ? .plain : .fraction, isLogarithmic: kind == .loss && view.isLogarithmicY),
+            label: "", unit: kind == .accuracy ? .fraction : .plain,
+            isLogarithmic: kind != .accuracy && view.isLogarithmicY),
         marks: chartMarks(run, view.axis, perEpoch), glyphs: glyphs)
     chart.smoothing = view.smoothing
     if let cursor = view.cursor, let range = x.range {
@@ -95,7 +106,8 @@ func drawChart(
     _ grid: inout Grid
 ) {
     var notes: [String] = []
-    if kind == .loss, view.isLogarithmicY { notes.append("log") }
+    if kind == .rmse, let target = run.head?.target { notes.append("in units of \(target)") }
+    if kind != .accuracy, view.isLogarithmicY { notes.append("log") }
     if view.smoothing > 0 { notes.append("smoothed \(Format.number(view.smoothing))") }
     if let window = view.window {
         notes.append("\(Format.number(1 / (window.upperBound - window.lowerBound)))x zoom")

@@ -8,7 +8,9 @@ func drawData(_ state: State, _ grid: inout Grid) {
     guard let session = state.session, let head = session.run.head else { return }
     for pane in shownPanes(state) {
         switch pane.id {
-        case .counts: drawCounts(session, head, frame(pane, "Classes and splits", state, &grid), state, &grid)
+        case .counts:
+            let title = head.target == nil ? "Classes and splits" : "Target and splits"
+            drawCounts(session, head, frame(pane, title, state, &grid), state, &grid)
         case .examples:
             let summary = session.facts?.data?.summary
             let isTable = summary?.columns.isEmpty == false
@@ -68,8 +70,29 @@ private func drawCounts(
         lines.append([Part("\(counted(skipped.count, "file was", "files were")) skipped, the first ", .warning)])
         if let first = skipped.first { lines.append([Part("\(first.path): \(first.reason)", .dim)]) }
     }
+    if let target = head.target {
+        lines += [[], [Part("predicts ", .dim), Part(target, .title, bold: true)]]
+        if let numbers = data?.summary?.target {
+            lines.append([
+                Part("mean ", .dim), Part(Format.compact(numbers.mean)), Part("  deviation ", .dim),
+                Part(Format.compact(numbers.deviation)),
+            ])
+            lines.append([Part("in the training split:", .dim)])
+        }
+    }
     for (index, line) in lines.prefix(inner.rows).enumerated() {
         grid.write(line, row: inner.row + index, column: inner.column, columns: inner.columns, glyphs: state.glyphs)
+    }
+    if head.target != nil {
+        guard let numbers = data?.summary?.target else { return }
+        let rows = min(inner.rows - lines.count, 14)
+        Histogram(
+            range: numbers.minimum...numbers.maximum, counts: numbers.counts, role: .series(0), glyphs: state.glyphs
+        ).draw(
+            into: &grid,
+            in: Rect(row: inner.row + lines.count, column: inner.column, rows: rows, columns: inner.columns)
+                .evenly(numbers.counts.count))
+        return
     }
     let below = Rect(
         row: inner.row + lines.count + 1, column: inner.column, rows: inner.rows - lines.count - 1,
@@ -89,7 +112,7 @@ private func drawCounts(
 private func drawColumns(
     _ columns: [ColumnSummary], from first: Int, _ rect: Rect, _ state: State, _ grid: inout Grid
 ) {
-    let widths = [9, 9, 9, 9]
+    let widths = [9, 10, 10, 10]
     let titles = ["mean", "deviation", "min", "max"]
     let bars = 17
     var shown = widths.count

@@ -7,6 +7,7 @@ import Experiments
 /// Splits with an evaluation that can be shown. A file may come from anywhere: one whose matrix has other classes than the
 /// run is not.
 func measuredSplits(_ session: OpenSession) -> [Split] {
+    if session.predictsNumbers { return Split.allCases.filter { session.run.evaluations[$0]?.regression != nil } }
     let classes = session.run.head?.classes.count ?? 0
     return Split.allCases.filter { session.run.evaluations[$0]?.detail?.confusion.count == classes && classes > 0 }
 }
@@ -25,6 +26,9 @@ func evaluation(_ session: OpenSession) -> RunEvent.Evaluated? {
 
 func drawEvaluate(_ state: State, _ grid: inout Grid) {
     guard let session = state.session else { return }
+    if let evaluated = evaluation(session), let regression = evaluated.regression {
+        return drawRegression(evaluated, regression, session, state, &grid)
+    }
     guard let evaluated = evaluation(session), let detail = evaluated.detail else {
         return drawMessage(
             "Nothing was measured yet at this moment: the first epoch has not ended", sessionBody(state), &grid)
@@ -146,7 +150,7 @@ private func drawClasses(
     line([texts >= 10 ? "macro mean" : "mean", "", "", percent(matrix.macroF1), percent(meanAUC)], bottom, .title)
     let total = detail.confusion.reduce(0) { $0 + $1.reduce(0, +) }
     let summary = [
-        Part("accuracy ", .dim), Part(Format.percent(evaluated.accuracy), .good, bold: true),
+        Part("accuracy ", .dim), Part(evaluated.accuracy.map { Format.percent($0) } ?? "-", .good, bold: true),
         Part(
             "\(state.glyphs.dot)loss \(Format.number(evaluated.loss))\(state.glyphs.dot)\(Format.count(total)) examples",
             .dim),

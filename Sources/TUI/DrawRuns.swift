@@ -102,7 +102,7 @@ private func drawNoSessions(_ state: State, _ inner: Rect, _ grid: inout Grid) {
 /// The columns of the list of sessions, as many as fit.
 private struct SessionColumns {
     private enum Column: Int, CaseIterable {
-        case state, name, dataset, when, epochs, loss, accuracy, speed, time
+        case state, name, dataset, when, epochs, loss, score, speed, time
 
         /// Title, width and whether it is aligned at the right; the name takes what is left.
         var look: (title: String, width: Int, isRight: Bool) {
@@ -113,13 +113,13 @@ private struct SessionColumns {
             case .when: ("when", 11, true)
             case .epochs: ("epochs", 8, true)
             case .loss: ("train loss", 11, true)
-            case .accuracy: ("accuracy", 13, true)
+            case .score: ("score", 13, true)
             case .speed: ("examples/s", 11, true)
             case .time: ("time", 9, true)
             }
         }
         /// What is shown first when there is little room.
-        static let byWorth: [Column] = [.state, .name, .accuracy, .epochs, .when, .time, .dataset, .loss, .speed]
+        static let byWorth: [Column] = [.state, .name, .score, .epochs, .when, .time, .dataset, .loss, .speed]
     }
     /// Columns in their order, with their widths.
     private let columns: [(column: Column, width: Int)]
@@ -163,9 +163,14 @@ private struct SessionColumns {
             guard let head = session.head else { return "" }
             return "\(min(head.epochs, session.step / max(1, head.stepsPerEpoch)))/\(head.epochs)"
         case .loss: return session.metrics["train/loss"].map { Format.number($0) } ?? ""
-        case .accuracy:
-            if let test = session.metrics["test/accuracy"] { return Format.percent(test) + " test" }
-            return session.metrics["validation/accuracy"].map { Format.percent($0) + "  val" } ?? ""
+        case .score:
+            // R2 and not RMSE: it can be compared from row to row, and is as good the larger it is.
+            for (split, sign) in [("test", " test"), ("validation", "  val")] {
+                if let accuracy = session.metrics["\(split)/accuracy"] { return Format.percent(accuracy) + sign }
+                if let r2 = session.metrics["\(split)/r2"] { return "R2 \(Format.compact(r2))\(sign)" }
+                if let error = session.metrics["\(split)/rmse"] { return "RMSE \(Format.compact(error))" }
+            }
+            return ""
         case .speed: return session.metrics["images_per_s"].map { Format.rate($0) } ?? ""
         case .time: return session.seconds > 0 ? Format.duration(session.seconds) : ""
         }
@@ -252,8 +257,7 @@ private func drawSession(
     lines.append(status)
     let isCompact = inner.rows < 16
     if let head = run?.head ?? session.head {
-        let classes = counted(head.classes.count, "class", "classes")
-        lines.append([Part(head.dataset), Part("\(dot)\(head.inputShape)\(dot)\(classes)", .dim)])
+        lines.append([Part(head.dataset), Part("\(dot)\(head.inputShape)\(dot)\(aim(of: head))", .dim)])
         if !isCompact {
             let parts = [head.trainExamples, head.validationExamples, head.testExamples].map { Format.count($0) }
             lines.append([Part("train \(parts[0])\(dot)validation \(parts[1])\(dot)test \(parts[2])", .dim)])
@@ -281,7 +285,7 @@ private func drawSession(
             row: chart.row + chart.rows, column: chart.column, rows: min(rest.rows - chart.rows, 20),
             columns: chart.columns)
         drawChart(.loss, of: run, ChartView(), in: chart, state.glyphs, &grid)
-        drawChart(.accuracy, of: run, ChartView(), in: below, state.glyphs, &grid)
+        drawChart(.quality(of: run), of: run, ChartView(), in: below, state.glyphs, &grid)
     } else if rest.rows >= 6 {
         drawChart(.loss, of: run, ChartView(), in: rest, state.glyphs, &grid)
     } else if rest.rows >= 1, let loss = run.curves["train/loss"] {
@@ -294,11 +298,17 @@ private func metricLines(_ session: SessionSummary, isCompact: Bool, _ dot: Stri
     for split in Split.allCases {
         let loss = session.metrics["\(split.rawValue)/loss"]
         let accuracy = session.metrics["\(split.rawValue)/accuracy"]
-        guard loss != nil || accuracy != nil, !(isCompact && split == .train) else { continue }
+        let (error, r2) = (session.metrics["\(split.rawValue)/rmse"], session.metrics["\(split.rawValue)/r2"])
+        guard loss != nil || accuracy != nil || error != nil, !(isCompact && split == .train) else { continue }
         let name = split.rawValue.padding(toLength: 11, withPad: " ", startingAt: 0)
         var parts = [Part(name, .dim)]
         if let accuracy { parts.append(Part(Format.percent(accuracy), split == .test ? .good : .text)) }
-        if let loss { parts.append(Part("\(accuracy == nil ? "" : dot)loss \(Format.number(loss))", .dim)) }
+        if let error { parts.append(Part("RMSE \(Format.number(error))", split == .test ? .good : .text)) }
+        if let r2 { parts.append(Part("\(dot)R2 \(Format.number(r2))", split == .test ? .good : .text)) }
+        // In units of its own, beside two measures that say more: left out for numbers.
+        if let loss, error == nil {
+            parts.append(Part("\(accuracy == nil ? "" : dot)loss \(Format.number(loss))", .dim))
+        }
         lines.append(parts)
     }
     return lines

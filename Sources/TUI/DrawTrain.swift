@@ -12,7 +12,9 @@ func drawTrain(_ state: State, _ grid: inout Grid) {
         case .loss:
             drawChart(.loss, of: session.run, session.charts, in: pane.rect, border: border, state.glyphs, &grid)
         case .accuracy:
-            drawChart(.accuracy, of: session.run, session.charts, in: pane.rect, border: border, state.glyphs, &grid)
+            drawChart(
+                .quality(of: session.run), of: session.run, session.charts, in: pane.rect, border: border, state.glyphs,
+                &grid)
         default: drawSide(session, pane.rect, border, state, &grid)
         }
     }
@@ -72,8 +74,7 @@ func drawHeader(_ train: OpenSession, _ state: State, _ grid: inout Grid) {
     var parts = [phase(train, state.glyphs), Part("  \(train.name)", .title, bold: true)]
     if let head = run.head {
         let dot = state.glyphs.dot
-        let classes = counted(head.classes.count, "class", "classes")
-        parts.append(Part("  \(head.dataset) \(head.inputShape)\(dot)\(classes)"))
+        parts.append(Part("  \(head.dataset) \(head.inputShape)\(dot)\(aim(of: head))"))
         parts.append(Part("\(dot)\(Format.count(head.parameters)) parameters"))
         parts.append(Part("\(dot)\(head.layers.joined(separator: state.glyphs.arrow))", .dim))
     }
@@ -99,6 +100,11 @@ func drawHeader(_ train: OpenSession, _ state: State, _ grid: inout Grid) {
     guard width >= 6 else { return }
     ProgressBar(fraction: run.fractionDone, glyphs: state.glyphs)
         .draw(into: &grid, in: Rect(row: 2, column: used + 3, rows: 1, columns: width))
+}
+
+/// What a run learns, in a word or two.
+func aim(of head: RunEvent.Started) -> String {
+    head.target.map { "predicts \($0)" } ?? counted(head.classes.count, "class", "classes")
 }
 
 /// Whole percent: a bar's number needs no decimals.
@@ -183,22 +189,38 @@ private func nowLines(_ run: RunState, isShort: Bool) -> [(label: String, value:
         run.curves[metric]?.last.map { [Part(format($0), role)] } ?? [Part("-", .dim)]
     }
     let watched = run.head?.watchedSplit ?? .validation
+    let quality = ChartKind.quality(of: run)
     // With money and energy to be told, a low window has no room for the best epoch, which the curves mark too.
     let isFull = isShort && run.head?.tariff?.pricePerCoreHour != nil && run.head?.tariff?.wattsPerCore != nil
     var lines: [(label: String, value: [Part])] = [
-        ("train loss", value("train/loss", { Format.number($0) }, .series(0))),
-        ("train accuracy", value("train/accuracy", { Format.percent($0) }, .series(0))),
-        ("\(watched.rawValue) loss", value("\(watched.rawValue)/loss", { Format.number($0) }, .series(1))),
-        ("\(watched.rawValue) acc.", value("\(watched.rawValue)/accuracy", { Format.percent($0) }, .series(1))),
+        ("train loss", value("train/loss", { Format.number($0) }, .series(0)))
     ]
-    if let curve = run.curves["\(watched.rawValue)/accuracy"], let best = bestPoint(curve) {
+    if quality == .accuracy {
+        lines.append(("train accuracy", value("train/accuracy", { Format.percent($0) }, .series(0))))
+    }
+    lines.append(("\(watched.rawValue) loss", value("\(watched.rawValue)/loss", { Format.number($0) }, .series(1))))
+    if quality == .accuracy {
+        lines.append(
+            ("\(watched.rawValue) acc.", value("\(watched.rawValue)/accuracy", { Format.percent($0) }, .series(1))))
+    } else {
+        for (name, measure) in [("RMSE", "rmse"), ("R2", "r2")] {
+            lines.append(
+                (
+                    "\(watched.rawValue) \(name)",
+                    value("\(watched.rawValue)/\(measure)", { Format.number($0) }, .series(1))
+                ))
+        }
+    }
+    if let curve = run.curves["\(watched.rawValue)/\(quality.metric)"], let best = bestPoint(curve, quality) {
         let epoch = (best.step + (run.head?.stepsPerEpoch ?? 1) - 1) / max(1, run.head?.stepsPerEpoch ?? 1)
-        if !isFull { lines.append(("best, epoch \(epoch)", [Part(Format.percent(best.value), .good)])) }
+        if !isFull { lines.append(("best, epoch \(epoch)", [Part(quality.text(best.value), .good)])) }
     } else if !isFull {
         lines.append(("best", [Part("-", .dim)]))
     }
-    if watched != .test, let test = run.finished?.metrics["test/accuracy"] ?? run.curves["test/accuracy"]?.last {
-        lines.append(("test accuracy", [Part(Format.percent(test), .good, bold: true)]))
+    let metric = "test/\(quality.metric)"
+    if watched != .test, let test = run.finished?.metrics[metric] ?? run.curves[metric]?.last {
+        let name = quality == .accuracy ? "accuracy" : quality.title
+        lines.append(("test \(name)", [Part(quality.text(test), .good, bold: true)]))
     }
     if !isShort || run.finished == nil {
         lines.append(("rate, \(run.head?.optimizer ?? "")", [Part(run.learningRate.map { Format.number($0) } ?? "-")]))
@@ -209,9 +231,10 @@ private func nowLines(_ run: RunState, isShort: Bool) -> [(label: String, value:
     return lines
 }
 
-private func bestPoint(_ curve: Curve) -> (step: Int, value: Double)? {
+private func bestPoint(_ curve: Curve, _ kind: ChartKind) -> (step: Int, value: Double)? {
     var best: (step: Int, value: Double)?
-    for (step, value) in zip(curve.steps, curve.values) where value.isFinite && value > best?.value ?? -1 {
+    for (step, value) in zip(curve.steps, curve.values) where value.isFinite {
+        if let before = best?.value, !kind.isBetter(value, than: before) { continue }
         best = (step, value)
     }
     return best
@@ -230,22 +253,28 @@ private func drawNetwork(_ run: RunState, _ rect: Rect, _ state: State, _ grid: 
         total, row: rect.row + 1 + head.layers.count, column: rect.column, columns: rect.columns, glyphs: state.glyphs)
 }
 
-/// A heading and a row for each epoch that was measured: number, train loss, watched loss, watched accuracy.
+/// A heading and a row for each epoch that was measured: number, train loss, watched loss, watched accuracy or RMSE.
 private func epochLines(_ run: RunState) -> [[Part]] {
     let watched = (run.head?.watchedSplit ?? .validation).rawValue
-    guard let accuracy = run.curves["\(watched)/accuracy"], let loss = run.curves["\(watched)/loss"] else { return [] }
+    let kind = ChartKind.quality(of: run)
+    guard let quality = run.curves["\(watched)/\(kind.metric)"], let loss = run.curves["\(watched)/loss"] else {
+        return []
+    }
     let train = run.curves["train/loss"] ?? Curve()
-    let best = bestPoint(accuracy)?.step
+    let best = bestPoint(quality, kind)?.step
     let perEpoch = max(1, run.head?.stepsPerEpoch ?? 1)
-    var lines = [["", "train loss", "\(watched.prefix(3)) loss", "accuracy"].map { Part($0, .dim) }]
+    let name = kind == .accuracy ? "accuracy" : kind.title
+    var lines = [["", "train loss", "\(watched.prefix(3)) loss", name].map { Part($0, .dim) }]
     var at = 0
-    for (index, step) in accuracy.steps.enumerated() {
+    for (index, step) in quality.steps.enumerated() {
         while at + 1 < train.count, train.steps[at + 1] <= step { at += 1 }
         lines.append([
             Part("\((step + perEpoch - 1) / perEpoch)", .dim),
             Part(at < train.count ? Format.compact(train.values[at]) : ""),
             Part(index < loss.count ? Format.compact(loss.values[index]) : ""),
-            Part(Format.percent(accuracy.values[index]), step == best ? .good : .text, bold: step == best),
+            Part(
+                kind == .accuracy ? kind.text(quality.values[index]) : Format.compact(quality.values[index]),
+                step == best ? .good : .text, bold: step == best),
         ])
     }
     return lines

@@ -124,6 +124,9 @@ struct OpenSession: Sendable, Equatable {
     /// What the screen shows: the replayed moment, else the newest.
     var run: RunState { replay?.run ?? whole }
 
+    /// Whether the run predicts numbers, not classes.
+    var predictsNumbers: Bool { run.head?.target != nil }
+
     /// Whether there is a moment to go to.
     var hasTimeline: Bool { run.head != nil && !events.isEmpty }
 

@@ -52,6 +52,15 @@ func shownPanes(_ state: State) -> [Pane] {
 }
 
 private func evaluatePanes(_ session: OpenSession, _ body: Rect) -> [Pane] {
+    if session.predictsNumbers {
+        let (left, right) = body.split(columns: max(body.columns * 3 / 5, 44))
+        let misses = evaluation(session)?.regression?.largest.count ?? 0
+        // The table takes what its lines ask for, the bars the rest, at least half.
+        let (bars, table) = right.split(rows: body.rows - min(misses + 9, body.rows / 2 + 1))
+        return [
+            Pane(id: .predictions, rect: left), Pane(id: .residuals, rect: bars), Pane(id: .errors, rect: table),
+        ]
+    }
     let head = session.run.head
     let names = head?.classes ?? []
     let counts = evaluation(session)?.detail?.confusion ?? []
@@ -92,6 +101,13 @@ extension Rect {
             Rect(row: row, column: column, rows: rows, columns: first),
             Rect(row: row, column: column + first, rows: rows, columns: columns - first)
         )
+    }
+
+    /// As many columns of the middle as give each of `parts` equally many; all of them where there are more parts.
+    func evenly(_ parts: Int) -> Rect {
+        guard parts > 0, parts <= columns else { return self }
+        let rest = columns % parts
+        return Rect(row: row, column: column + rest / 2, rows: rows, columns: columns - rest)
     }
 
     /// The upper `rows` rows, and the rest.

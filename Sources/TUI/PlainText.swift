@@ -40,8 +40,13 @@ struct PlainText {
         var facts = ["\(session.fileName): \(session.status.word)", ago(session.createdAt, now: now)]
         if let head = session.head { facts.append("epoch \(session.epoch) of \(head.epochs)") }
         for split in [Split.test, .validation] {
-            guard let accuracy = session.metrics["\(split.rawValue)/accuracy"] else { continue }
-            facts.append("\(split.rawValue) accuracy \(Format.percent(accuracy))")
+            if let accuracy = session.metrics["\(split.rawValue)/accuracy"] {
+                facts.append("\(split.rawValue) accuracy \(Format.percent(accuracy))")
+            }
+            for (name, measure) in [("RMSE", "rmse"), ("R2", "r2")] {
+                guard let value = session.metrics["\(split.rawValue)/\(measure)"] else { continue }
+                facts.append("\(split.rawValue) \(name) \(Format.number(value))")
+            }
         }
         if session.seconds > 0 { facts.append("ran \(Format.duration(session.seconds))") }
         return facts.joined(separator: ", ")
@@ -93,11 +98,18 @@ struct EventReader {
             guard stepped.step - lastStep >= max(1, (head?.totalSteps ?? 0) / 50) else { return nil }
             lastStep = stepped.step
             return "Step \(stepped.step), epoch \(stepped.epoch), \(Format.duration(stepped.seconds)): train loss "
-                + "\(Format.number(stepped.loss)), train accuracy \(Format.percent(stepped.accuracy))"
+                + Format.number(stepped.loss)
+                + (stepped.accuracy.isNaN ? "" : ", train accuracy \(Format.percent(stepped.accuracy))")
         case .progressed: return nil
         case .evaluated(let evaluated):
-            return "Epoch \(evaluated.epoch): \(evaluated.split.rawValue) loss \(Format.number(evaluated.loss)), "
-                + "\(evaluated.split.rawValue) accuracy \(Format.percent(evaluated.accuracy))"
+            let split = evaluated.split.rawValue
+            var facts = ["Epoch \(evaluated.epoch): \(split) loss \(Format.number(evaluated.loss))"]
+            if let accuracy = evaluated.accuracy { facts.append("\(split) accuracy \(Format.percent(accuracy))") }
+            if let scores = evaluated.regression?.scores {
+                facts.append("\(split) RMSE \(Format.number(scores.rmse))")
+                facts.append("R2 \(scores.r2.map { Format.number($0) } ?? "undefined")")
+            }
+            return facts.joined(separator: ", ")
         case .checkpointed(let checkpointed):
             return "Checkpoint at step \(checkpointed.step)\(checkpointed.best ? ", the best so far" : "")"
         case .steered(let steered):

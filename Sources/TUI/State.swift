@@ -41,12 +41,12 @@ enum ScreenID: Int, CaseIterable, Sendable {
         }
     }
 
-    /// The panes that the focus goes through, in the order of Tab. Those of Runs are its own affair.
+    /// The panes that there may be, in the order of Tab. Those of Runs are its own affair.
     var panes: [PaneID] {
         switch self {
         case .runs: []
         case .train: [.loss, .accuracy, .now]
-        case .evaluate: [.confusion, .mistakes, .roc, .classes]
+        case .evaluate: [.confusion, .mistakes, .roc, .classes, .predictions, .residuals, .errors]
         case .model: [.layers, .weights]
         case .data: [.counts, .examples]
         }
@@ -57,6 +57,7 @@ enum ScreenID: Int, CaseIterable, Sendable {
 enum PaneID: Sendable, Hashable {
     case loss, accuracy, now
     case roc, confusion, classes, mistakes
+    case predictions, residuals, errors
     case layers, weights
     case counts, examples
 }
@@ -223,8 +224,18 @@ struct State: Sendable, Equatable {
         return contexts + [.panes, .global]
     }
 
+    /// The panes that the focus goes through on the shown screen: for numbers Evaluate has others than for classes.
+    var panes: [PaneID] {
+        guard screen == .evaluate else { return screen.panes }
+        let ofNumbers: [PaneID] = [.predictions, .residuals, .errors]
+        return screen.panes.filter { ofNumbers.contains($0) == (session?.predictsNumbers ?? false) }
+    }
+
     /// The pane that has the focus on the shown screen.
-    var focusedPane: PaneID? { focus[screen] ?? screen.panes.first }
+    var focusedPane: PaneID? {
+        let panes = panes
+        return focus[screen].flatMap { panes.contains($0) ? $0 : nil } ?? panes.first
+    }
 
     /// Names of sessions that go on when the screen is left.
     var liveNames: [String] {

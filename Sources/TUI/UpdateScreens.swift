@@ -135,7 +135,7 @@ func performInSession(_ action: Action, _ state: inout State) -> [Command] {
     case .nextPane, .previousPane:
         let panes = shownPanes(state).map(\.id)
         guard let index = panes.firstIndex(where: { $0 == state.focusedPane }), !panes.isEmpty else { return [] }
-        let all = state.isZoomed ? state.screen.panes : panes
+        let all = state.isZoomed ? state.panes : panes
         let at = state.isZoomed ? all.firstIndex { $0 == state.focusedPane } ?? 0 : index
         state.focus[state.screen] = all[(at + (action == .nextPane ? 1 : all.count - 1)) % all.count]
     case .zoomPane: state.isZoomed.toggle()
@@ -229,6 +229,7 @@ private func move(by rows: Int, _ state: inout State) {
     guard let session = state.session else { return }
     switch state.screen {
     case .evaluate:
+        if session.predictsNumbers { return }
         let count = session.run.head?.classes.count ?? 0
         let index = (session.evaluate.selectedClass ?? -1) + rows
         state.session?.evaluate.selectedClass = index < 0 || count == 0 ? nil : min(index, count - 1)
@@ -271,12 +272,14 @@ func goTo(_ action: Action, _ session: inout OpenSession) {
 
 /// The focused chart, or that of the loss, as files.
 private func save(_ session: OpenSession, _ state: State) -> [Command] {
-    let kind: ChartKind = state.focusedPane == .accuracy ? .accuracy : .loss
+    let kind: ChartKind = state.focusedPane == .accuracy ? .quality(of: session.run) : .loss
     guard let chart = curves(kind, of: session.run, session.charts, state.glyphs) else { return [] }
     return [
         .save(
             name: "\(session.name)-\(kind.metric)", csv: chart.csv(),
-            svg: chart.svg(width: 960, height: 480, title: "\(session.name): \(kind.title.lowercased())"))
+            svg: chart.svg(
+                width: 960, height: 480,
+                title: "\(session.name): \(kind == .rmse ? kind.title : kind.title.lowercased())"))
     ]
 }
 

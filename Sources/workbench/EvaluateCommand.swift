@@ -19,7 +19,31 @@ struct EvaluateCommand: ParsableCommand {
     func run() throws {
         let model = try TrainedModel(session: sessionOptions.path(of: session), best: best)
         let result = try model.evaluate(data: data, workers: workerOptions.workers ?? Machine.processors)
-        let confusion = result.confusion
+        if !json { for note in result.notes { Output.note(note) } }
+        switch result.outcome {
+        case .classes(let confusion, let logLoss): tell(result, confusion, logLoss, step: model.step)
+        case .numbers(let scores): tell(result, scores, step: model.step)
+        }
+    }
+
+    private func tell(_ result: TrainedModel.Evaluation, _ scores: RegressionScores, step: Int) {
+        let target = result.classes.first ?? ""
+        if json {
+            Output.line(
+                Output.json([
+                    ("target", target), ("mae", scores.mae), ("rmse", scores.rmse), ("r2", scores.r2),
+                    ("examples", result.examples), ("step", step),
+                ]))
+            return
+        }
+        Output.line("\(result.examples) test examples, model at step \(step)")
+        let r2 = scores.r2.map { Format.number($0) } ?? "undefined, the true numbers are all equal"
+        Output.line(
+            "RMSE \(Format.number(scores.rmse))   MAE \(Format.number(scores.mae))   R2 \(r2)   in units of \(sanitised(target))"
+        )
+    }
+
+    private func tell(_ result: TrainedModel.Evaluation, _ confusion: ConfusionMatrix, _ logLoss: Double, step: Int) {
         if json {
             let perClass = zip(result.classes, confusion.perClass).map { name, scores in
                 Output.Fields([
@@ -30,15 +54,15 @@ struct EvaluateCommand: ParsableCommand {
             Output.line(
                 Output.json([
                     ("accuracy", confusion.accuracy), ("macro_f1", confusion.macroF1),
-                    ("log_loss", result.logLoss), ("examples", result.examples), ("step", model.step),
+                    ("log_loss", logLoss), ("examples", result.examples), ("step", step),
                     ("classes", result.classes), ("confusion", confusion.rows), ("per_class", perClass),
                 ]))
             return
         }
         func percent(_ value: Double?) -> String { value.map { Format.percent($0) } ?? "undefined" }
-        Output.line("\(result.examples) test examples, model at step \(model.step)")
+        Output.line("\(result.examples) test examples, model at step \(step)")
         Output.line(
-            "accuracy \(percent(confusion.accuracy))   macro F1 \(percent(confusion.macroF1))   log loss \(Format.number(result.logLoss))"
+            "accuracy \(percent(confusion.accuracy))   macro F1 \(percent(confusion.macroF1))   log loss \(Format.number(logLoss))"
         )
         Output.line("")
         let names = result.classes.map { truncated(sanitised($0), to: 16, glyphs: .ascii) }

@@ -31,16 +31,23 @@ struct SessionsCommand: ParsableCommand {
                 fields += summary.metrics.sorted { $0.key < $1.key }.map { ($0.key, $0.value as Any?) }
                 Output.line(Output.json(fields))
             } else {
-                let accuracy =
-                    (summary.metrics["test/accuracy"] ?? summary.metrics["validation/accuracy"])
-                    .map { Format.percent($0) } ?? "-"
                 let columns = [
-                    padded(status, 12), padded("\(summary.epoch)/\(epochs)", 9), padded(accuracy, 10),
+                    padded(status, 12), padded("\(summary.epoch)/\(epochs)", 9), padded(score(summary), 10),
                     padded(Format.duration(summary.seconds), 10), sanitised(summary.fileName),
                 ]
                 Output.line(columns.joined() + (detail.isEmpty ? "" : "  \(sanitised(detail))"))
             }
         }
+    }
+
+    /// Of the test split where it was measured, else of the validation split.
+    private func score(_ summary: SessionSummary) -> String {
+        for split in [Split.test, .validation] {
+            if let accuracy = summary.metrics["\(split.rawValue)/accuracy"] { return Format.percent(accuracy) }
+            if let r2 = summary.metrics["\(split.rawValue)/r2"] { return "R2 \(Format.compact(r2))" }
+            if let error = summary.metrics["\(split.rawValue)/rmse"] { return "RMSE \(Format.compact(error))" }
+        }
+        return "-"
     }
 
     private func padded(_ text: String, _ width: Int) -> String {
@@ -62,7 +69,68 @@ struct SessionsCommand: ParsableCommand {
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measure this machine.",
-        subcommands: [BenchTrainCommand.self, BenchScreenCommand.self])
+        subcommands: [BenchTrainCommand.self, BenchKernelsCommand.self, BenchScreenCommand.self])
+}
+
+struct BenchKernelsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "kernels",
+        abstract: "Time of each layer of the bench cases on one thread, forward and backward, beside the measured peak.")
+
+    @Option(name: .customLong("case"), help: "cifar-cnn, mnist-cnn, vgg-small or tabular-mlp (default: all).")
+    var name: String?
+    @Option(help: "Examples that a layer takes at once.") var batch = 32
+    @Option(help: "f32 or bf16.") var precision = "f32"
+    @Flag(help: "One JSON object a line on stdout.") var json = false
+
+    func run() throws {
+        guard (1...4096).contains(batch) else { throw ValidationError("--batch \(batch) is not between 1 and 4096.") }
+        guard let precision = Precision(rawValue: precision) else {
+            throw ValidationError("--precision \(sanitised(precision)) is unknown: choose f32 or bf16.")
+        }
+        var cases = TrainingBenchmark.allCases
+        if let name {
+            guard let one = TrainingBenchmark(rawValue: name) else {
+                let known = cases.map(\.rawValue).joined(separator: ", ")
+                throw ValidationError("--case \(sanitised(name)) is unknown: choose \(known).")
+            }
+            cases = [one]
+        }
+        let peak = Machine.measurePeak()
+        for benchmark in cases {
+            if !json {
+                Output.line("\(benchmark.rawValue), \(batch) examples, one thread, peak \(Format.number(peak)) GFLOP/s")
+            }
+            for time in try benchmark.layerTimes(batch: batch, precision: precision) { show(time, benchmark, peak) }
+        }
+    }
+
+    private func show(_ time: LayerTime, _ benchmark: TrainingBenchmark, _ peak: Double) {
+        func rate(_ operations: Double, _ seconds: Double) -> Double { seconds > 0 ? operations / seconds * 1e-9 : 0 }
+        let forward = rate(time.forwardOperations, time.forwardSeconds)
+        let backward = rate(time.backwardOperations, time.backwardSeconds)
+        if json {
+            var fields: [(String, Any)] = [
+                ("case", benchmark.rawValue), ("batch", batch), ("layer", time.name),
+                ("forward_us", time.forwardSeconds * 1e6), ("backward_us", time.backwardSeconds * 1e6),
+                ("forward_gflop_per_s", forward), ("backward_gflop_per_s", backward), ("machine_gflop_per_s", peak),
+            ]
+            if let implementations = time.implementations { fields.append(("implementations", implementations)) }
+            Output.line(Output.json(fields))
+            return
+        }
+        func padded(_ text: String, _ width: Int) -> String {
+            String(repeating: " ", count: max(0, width - text.count)) + text
+        }
+        func column(_ seconds: Double, _ rate: Double) -> String {
+            padded("\(Int((seconds * 1e6).rounded()))", 8) + " us"
+                + (rate > 0 ? padded(Format.percent(rate / peak), 7) : String(repeating: " ", count: 7))
+        }
+        let name = "  " + time.name + String(repeating: " ", count: max(1, 26 - time.name.count))
+        Output.line(
+            name + column(time.forwardSeconds, forward) + column(time.backwardSeconds, backward)
+                + (time.implementations.map { "  \($0)" } ?? ""))
+    }
 }
 
 struct BenchTrainCommand: ParsableCommand {

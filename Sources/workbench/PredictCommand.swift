@@ -27,6 +27,14 @@ struct PredictCommand: ParsableCommand {
         let inference = try model.infer(
             input.features, labels: Array(repeating: 0, count: input.count),
             workers: workerOptions.workers ?? Machine.processors)
+        if model.spec.training.loss.isRegression {
+            for (name, number) in zip(input.names, inference.probabilities) {
+                // As many digits as tell the number from its neighbours: it may be taken on by another program.
+                Output.line(
+                    json ? Output.json([("input", name), ("prediction", number)]) : "\(sanitised(name))\t\(number)")
+            }
+            return
+        }
         let classes = model.preprocessing.classes
         for (index, name) in input.names.enumerated() {
             let row = inference.probabilities[index * classes.count..<(index + 1) * classes.count]

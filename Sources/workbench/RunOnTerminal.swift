@@ -142,8 +142,13 @@ private final class ProgressView: Sendable {
     private func epochLine(_ run: RunState, _ evaluated: RunEvent.Evaluated) -> String {
         let epochs = run.head?.epochs ?? 0
         let train = run.curves["train/loss"]?.last ?? .nan
-        return
-            "epoch \(evaluated.epoch)/\(epochs)  train loss \(Format.number(train))  \(evaluated.split.rawValue) loss \(Format.number(evaluated.loss))  accuracy \(Format.percent(evaluated.accuracy))"
+        var line = "epoch \(evaluated.epoch)/\(epochs)  train loss \(Format.number(train))"
+        line += "  \(evaluated.split.rawValue) loss \(Format.number(evaluated.loss))"
+        if let accuracy = evaluated.accuracy { line += "  accuracy \(Format.percent(accuracy))" }
+        if let scores = evaluated.regression?.scores {
+            line += "  RMSE \(Format.number(scores.rmse))  R2 \(scores.r2.map { Format.number($0) } ?? "undefined")"
+        }
+        return line
     }
 
     private func closing(_ finished: RunEvent.Finished, _ tariff: Tariff?) -> String {
@@ -153,10 +158,11 @@ private final class ProgressView: Sendable {
             case .stopped: "Stopped; `workbench resume` goes on"
             case .diverged: "Diverged"
             }
-        let accuracy = finished.metrics["test/accuracy"].map { ", test accuracy \(Format.percent($0))" } ?? ""
+        let accuracy = finished.metrics["test/accuracy"].map { ", test accuracy \(Format.percent($0))" }
+        let error = finished.metrics["test/rmse"].map { ", test RMSE \(Format.number($0))" }
         let bill = finished.bill.map { ", \($0.words(tariff))" } ?? ""
         return
-            "\(how) after \(Format.duration(finished.seconds))\(accuracy), \(Format.count(Int(finished.imagesPerSecond))) examples/s\(bill)."
+            "\(how) after \(Format.duration(finished.seconds))\(accuracy ?? error ?? ""), \(Format.count(Int(finished.imagesPerSecond))) examples/s\(bill)."
     }
 
     private func bar(_ state: inout (run: RunState, lineOpen: Bool)) {

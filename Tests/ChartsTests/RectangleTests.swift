@@ -55,6 +55,17 @@ struct RectangleTests {
         [0, 1, Int(random.next() * 1e6), .max, -5][Int(random.next() * 5)]
     }
 
+    @Test func scatterCharts() {
+        expectInside(400) { random, glyphs, grid, rect in
+            let count = [0, 1, 2, 50, 3000][Int(random.next() * 5)]
+            let scale = [1e-300, 1, 1e6, 1.7e308][Int(random.next() * 4)]
+            ScatterChart(
+                x: (0..<count).map { _ in number(&random, scale) }, y: (0..<count).map { _ in number(&random, scale) },
+                xLabel: text(&random), yLabel: text(&random), note: text(&random), glyphs: glyphs
+            ).draw(into: &grid, in: rect)
+        }
+    }
+
     @Test func lineCharts() {
         expectInside(600) { random, glyphs, grid, rect in
             let count = [0, 1, 2, 50, 3000][Int(random.next() * 5)]

@@ -150,8 +150,6 @@ struct LayerFixtureTests {
         let targets = arena.floats(n * outputs)
         for (i, value) in (c.fixtureTargets?.values ?? []).enumerated() { targets[i] = value }
         let losses = arena.allocate(n, of: Double.self)
-        let indices = arena.allocate(n, of: Int32.self)
-        for i in 0..<n { indices[i] = Int32(i) }
         var classWeights: UnsafeMutablePointer<Float>?
         let weights = arena.floats(n)
         if let given = c.doubles("class_weights") {
@@ -160,7 +158,7 @@ struct LayerFixtureTests {
             classWeights = copy
         }
         let loss = Loss(spec: spec, outputs: outputs, classWeights: classWeights)
-        loss.weigh(Shard(index: 0, first: 0, count: n), of: n, indices: indices, labels: labels, into: weights)
+        loss.weigh(Shard(index: 0, first: 0, count: n), of: n, labels: labels, second: nil, mix: nil, into: weights)
         loss.compute(
             Loss.Rows(
                 count: n, logits: logits, stride: stride, labels: labels, targets: targets, losses: losses,

@@ -64,7 +64,7 @@ final class Listener {
         events.compactMap { event in
             switch event {
             case .stepped(let e): "step \(e.step) \(e.loss.bitPattern) \(e.accuracy.bitPattern) \(e.learningRate)"
-            case .evaluated(let e): "\(e.split) \(e.step) \(e.loss.bitPattern) \(e.accuracy.bitPattern)"
+            case .evaluated(let e): "\(e.split) \(e.step) \(e.loss.bitPattern) \((e.accuracy ?? .nan).bitPattern)"
             default: nil
             }
         }

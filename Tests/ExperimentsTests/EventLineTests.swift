@@ -69,6 +69,26 @@ let oneOfEach: [RunEvent] = [
                     name: "0.conv.bias", low: 0, high: 0, counts: Array(repeating: 0, count: 32), mean: 0, deviation: 0
                 ),
             ])),
+    .started(
+        .init(
+            name: "f", dataset: "friedman", classes: ["y \u{1B}"], inputShape: .vector(10), layers: [], parameters: 0,
+            epochs: 1, stepsPerEpoch: 1, batch: 1, shards: 1, workers: 1, optimizer: "sgd", learningRate: 0.1,
+            trainExamples: 1, validationExamples: 0, testExamples: 0, watchedSplit: .test, seed: 0, kernels: "",
+            target: "y \u{1B}")),
+    .evaluated(
+        .init(
+            step: 4, epoch: 1, seconds: 3, split: .test, loss: 0.25, accuracy: nil,
+            regression: RegressionDetail(
+                scores: RegressionScores(count: 3, mae: 1.0 / 3, rmse: 1e-300, r2: -12.5),
+                pairs: [.init(truth: 0.1, prediction: -16_777_216), .init(truth: 1e-30, prediction: .infinity)],
+                reach: 0.3, residuals: [0, 2, 1], largest: [.init(index: 7, pair: .init(truth: 3.3, prediction: 1e10))])
+        )),
+    .evaluated(
+        .init(
+            step: 4, epoch: 1, seconds: 3, split: .validation, loss: 0, accuracy: nil,
+            regression: RegressionDetail(
+                scores: RegressionScores(count: 1, mae: 0, rmse: 0, r2: nil), pairs: [], reach: 0, residuals: [1],
+                largest: []))),
     .checkpointed(.init(step: 4, seconds: 3.5, best: true)),
     .checkpointed(.init(step: 4, seconds: 3.5, best: false)),
     .steered(.init(step: 5, seconds: 4, act: .paused)),
@@ -228,6 +248,53 @@ struct EventLineTests {
             EventLine.encode(.init(sequence: 9, event: event)).hasSuffix(
                 #""confusion":[9],"auc":["nan"],"roc/0":[0.0,0.0,1.0,1.0],"thresholds/0":["inf",0.5],"#
                     + #""weights/0.w":[-1.0,1.0,0.0,0.5,1,2]}"#))
+    }
+
+    @Test func numbersAsAgreed() throws {
+        let event = RunEvent.evaluated(
+            .init(
+                step: 4, epoch: 1, seconds: 3, split: .test, loss: 0.25, accuracy: nil,
+                regression: RegressionDetail(
+                    scores: RegressionScores(count: 2, mae: 1.5, rmse: 2, r2: 0.5),
+                    pairs: [.init(truth: 0.1, prediction: 2), .init(truth: 1, prediction: .nan)], reach: 1.9,
+                    residuals: [1, 0, 0], largest: [.init(index: 5, pair: .init(truth: 0.1, prediction: 2))])))
+        #expect(
+            EventLine.encode(.init(sequence: 9, event: event)).hasSuffix(
+                #""test/loss":0.25,"test/mae":1.5,"test/rmse":2.0,"test/r2":0.5,"examples":2,"#
+                    + #""pairs":[0.1,2.0,1.0,"nan"],"residuals":[1.9,1,0,0],"largest":[5,0.1,2.0]}"#))
+        let step = RunEvent.stepped(
+            .init(step: 1, epoch: 1, seconds: 0.5, count: 1, loss: 0.25, accuracy: .nan, learningRate: 0.1))
+        let line = EventLine.encode(.init(sequence: 2, event: step))
+        #expect(!line.contains("accuracy"))
+        guard case .stepped(let read) = try EventLine.decode(line).event else { throw Surprise() }
+        #expect(read.accuracy.isNaN && read.loss == 0.25)
+    }
+
+    @Test(arguments: [
+        (#""test/mae":1,"test/rmse":1"#, "examples"), (#""test/rmse":1,"examples":2"#, "test/mae"),
+        (#""test/mae":1,"test/rmse":1,"examples":0"#, "examples"),
+        (#""test/mae":1,"test/rmse":1,"examples":2,"pairs":[1]"#, "pairs"),
+        (#""test/mae":1,"test/rmse":1,"examples":2,"pairs":["x","y"]"#, "pairs"),
+        (#""test/mae":1,"test/rmse":1,"examples":2,"pairs":[],"residuals":[]"#, "residuals"),
+        (#""test/mae":1,"test/rmse":1,"examples":2,"pairs":[],"residuals":[1]"#, "residuals"),
+        (#""test/mae":1,"test/rmse":1,"examples":2,"pairs":[],"residuals":["inf",1]"#, "residuals"),
+        (#""test/mae":1,"test/rmse":1,"examples":2,"pairs":[],"residuals":[1,-1]"#, "residuals"),
+        (#""test/mae":1,"test/rmse":1,"examples":2,"pairs":[],"residuals":[1,1e18]"#, "residuals"),
+        (#""test/mae":1,"test/rmse":1,"examples":2,"pairs":[],"residuals":[1,1],"largest":[1,2]"#, "largest"),
+        (#""test/mae":1,"test/rmse":1,"examples":2,"pairs":[],"residuals":[1,1],"largest":[-1,2,3]"#, "largest"),
+        (#""test/mae":1,"test/rmse":1,"examples":2,"pairs":[],"residuals":[1,1],"largest":["nan",2,3]"#, "largest"),
+        (#""confusion":[]"#, "test/accuracy"),
+    ])
+    func hostileNumbersAreErrors(_ fields: String, _ field: String) {
+        let line =
+            #"{"event":"evaluated","seq":7,"step":4,"epoch":1,"seconds":3.0,"split":"test","#
+            + #""test/loss":0.25,\#(fields)}"#
+        do throws(EventLineError) {
+            _ = try EventLine.decode(line)
+            Issue.record("\(fields) was read")
+        } catch {
+            #expect("\(error)".contains("\"\(field)\"") && "\(error)".hasSuffix("."), "\(error)")
+        }
     }
 
     /// A line of an earlier version, byte for byte.

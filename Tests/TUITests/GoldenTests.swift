@@ -68,6 +68,15 @@ struct Scene: Sendable, CustomTestStringConvertible {
             $0.attach(steps: 20)
             $0.press(.character("3"))
         },
+        Scene(name: "numbers-runs") { $0.listNumbers() },
+        Scene(name: "numbers-train") { $0.openNumbers(screen: "2") },
+        Scene(name: "numbers-evaluate") { $0.openNumbers(screen: "3") },
+        Scene(name: "numbers-evaluate-early") {
+            $0.openNumbers(screen: "3")
+            $0.press(.character("t"), .character("g"), .pageDown, .pageDown)
+        },
+        Scene(name: "numbers-evaluate-many") { $0.openNumbers(screen: "3", examples: 9_000, epochs: 3) },
+        Scene(name: "numbers-data") { $0.openNumbers(screen: "7") },
         Scene(name: "model") { $0.openWithFacts("digits-cnn", screen: "6") },
         Scene(name: "data-images") { $0.openWithFacts("digits-cnn", screen: "7") },
         Scene(name: "data-augmented") {
@@ -154,12 +163,70 @@ struct GoldenTests {
         }
     }
 
+    /// The same where numbers are predicted: errors without a target, a target without errors, extremes, nothing.
+    @Test func numbersThatDoNotFit() throws {
+        func detail(_ pairs: [(Float, Float)], r2: Double?, reach: Double, _ residuals: [Int]) -> RegressionDetail {
+            RegressionDetail(
+                scores: RegressionScores(count: Int(Int32.max), mae: .nan, rmse: .infinity, r2: r2),
+                pairs: pairs.map { RegressionDetail.Pair(truth: $0, prediction: $1) }, reach: reach,
+                residuals: residuals,
+                largest: pairs.map {
+                    RegressionDetail.Miss(
+                        index: Int(Int32.max), pair: RegressionDetail.Pair(truth: $0, prediction: $1))
+                })
+        }
+        let huge = Float.greatestFiniteMagnitude
+        let details: [RegressionDetail?] = [
+            nil, detail([], r2: nil, reach: 0, [0]), detail([(.nan, .infinity)], r2: .nan, reach: 1, [0, 0]),
+            detail(
+                [(huge, -huge), (-huge, huge), (0, 0)], r2: -1e300, reach: 1.7e308, Array(repeating: 3, count: 1000)),
+            detail([(1, 1)], r2: nil, reach: 0, [Int(Int32.max), Int(Int32.max)]),
+        ]
+        for target in [nil, "y", ""] as [String?] {
+            for regression in details {
+                var head = try numbersHead().head
+                head.target = target
+                let evaluated = RunEvent.Evaluated(
+                    step: 5, epoch: 1, seconds: 1, split: .validation, loss: 1, accuracy: nil, regression: regression)
+                for screen in ["2", "3", "6", "7"] as [Unicode.Scalar] {
+                    var state = State(120, 40)
+                    state.open([.started(head), .evaluated(evaluated), .evaluated(evaluated)], .interrupted)
+                    state.press(.character(screen), .tab, .down, .character("m"), .character("t"), .character("z"), .up)
+                    #expect(TUI.screen(state).rows == 40)
+                    state.press(.tab, .tab, .tab)
+                    #expect(TUI.screen(state).rows == 40)
+                }
+            }
+        }
+    }
+
+    /// Nothing about classes where numbers are predicted.
+    @Test func numbersHaveNoAccuracy() {
+        for screen in ["2", "3", "7"] as [Unicode.Scalar] {
+            var state = State(200, 60)
+            state.openNumbers(screen: screen)
+            let text = TUI.screen(state).text()
+            for word in ["ccuracy", "class", "Class", "Confusion", "ROC", "matrix"] {
+                #expect(!text.contains(word), "\(word) on screen \(screen)")
+            }
+            #expect(text.contains("RMSE") || screen == "7")
+        }
+        // The pane that had the focus for classes is not there for numbers.
+        var state = State(120, 40)
+        state.focus[.evaluate] = .roc
+        state.openNumbers(screen: "3")
+        #expect(state.focusedPane == .predictions)
+        state.press(.tab)
+        #expect(state.focusedPane == .residuals)
+    }
+
     /// Text from outside cannot bring control characters onto the screen.
     @Test func hostileNames() {
         let hostile = "\u{1B}[31mred\u{7}\r\n\u{9B}2J\u{202E}abc\u{0}"
         var head = Sample.head(name: hostile)
         head.dataset = hostile
         head.classes = [hostile]
+        head.target = hostile
         head.layers = [hostile, hostile]
         head.optimizer = hostile
         var state = State(120, 40)

@@ -125,6 +125,68 @@ enum Sample {
             residentBytes: 97_517_568)
     }
 
+    /// The events of a run that predicts numbers, `examples` of them on each evaluation.
+    static func numbers(_ head: RunEvent.Started, examples: Int = 160, epochs: Int? = nil) -> [RunEvent] {
+        var events: [RunEvent] = [.started(head)]
+        let last = epochs ?? head.epochs
+        for step in stride(from: 1, through: last * head.stepsPerEpoch, by: 1) {
+            let progress = Double(step) / Double(head.stepsPerEpoch)
+            let seconds = Double(step) * 0.031
+            let loss = 0.95 * exp(-progress * 0.9) + 0.05 + 0.1 * exp(-progress * 0.7) * noise(step)
+            let epoch = (step - 1) / head.stepsPerEpoch + 1
+            events.append(
+                .stepped(
+                    RunEvent.Stepped(
+                        step: step, epoch: epoch, seconds: seconds, count: 1, loss: max(0.01, loss), accuracy: .nan,
+                        learningRate: head.learningRate)))
+            guard step % head.stepsPerEpoch == 0 else { continue }
+            events.append(
+                .progressed(
+                    RunEvent.Progressed(
+                        step: step, epoch: epoch, seconds: seconds, imagesPerSecond: 69_800 + 900 * noise(step + 99),
+                        busy: [0.93, 0.88], remainingSeconds: Double(head.totalSteps - step) * 0.031,
+                        work: work(step))))
+            events.append(
+                .evaluated(
+                    RunEvent.Evaluated(
+                        step: step, epoch: epoch, seconds: seconds, split: .validation,
+                        loss: 0.9 * exp(-progress) + 0.06, accuracy: nil,
+                        regression: regression(examples, skill: progress), weights: weights(progress))))
+            events.append(.checkpointed(RunEvent.Checkpointed(step: step, seconds: seconds, best: true)))
+        }
+        guard epochs == nil else { return events }
+        let test = regression(examples * 2, skill: Double(head.epochs))
+        events.append(
+            .evaluated(
+                RunEvent.Evaluated(
+                    step: head.totalSteps, epoch: head.epochs, seconds: Double(head.totalSteps) * 0.031, split: .test,
+                    loss: 0.061, accuracy: nil, regression: test)))
+        events.append(
+            .finished(
+                RunEvent.Finished(
+                    step: head.totalSteps, epoch: head.epochs, seconds: Double(head.totalSteps) * 0.031,
+                    reason: .completed, weightsSHA256: String(repeating: "0a", count: 32), workers: head.workers,
+                    metrics: ["train/loss": 0.0512, "test/rmse": test.scores.rmse], imagesPerSecond: 69_655)))
+        return events
+    }
+
+    /// Errors of a model that gets better with `skill`.
+    static func regression(_ examples: Int, skill: Double) -> RegressionDetail {
+        let truth = (0..<examples).map { Float(14 + 5 * (noise($0) + noise($0 + 5000))) }
+        let spread = 1 + 5 * exp(-skill * 0.6)
+        let predictions = truth.enumerated().map { index, value in
+            let shrunk = 14 + (Double(value) - 14) * (1 - exp(-skill * 0.8))
+            return Float(shrunk + spread * (noise(index + 9000) + noise(index + 7000)))
+        }
+        let inference = Inference(
+            probabilities: predictions, losses: truth.map { _ in 0 }, hits: [], labels: truth.map { _ in 0 },
+            targets: truth)
+        guard let detail = RegressionDetail(inference, examples: (0..<Int32(examples)).map { $0 * 3 }) else {
+            preconditionFailure("\(examples) examples")
+        }
+        return detail
+    }
+
     /// A confusion matrix and ROC curves of a model that gets better with `skill`.
     static func detail(_ classes: Int, skill: Double) -> EvaluationDetail {
         let confusion = (0..<classes).map { label in
@@ -166,6 +228,7 @@ enum Sample {
             change: { $0.data.examples = 400 })
     }
     static let cancerFacts = Result { try facts(preset: "breast-cancer-mlp") }
+    static let friedmanFacts = Result { try facts(preset: "friedman-mlp") }
 
     /// Made by a real file.
     private static func facts(

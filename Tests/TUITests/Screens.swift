@@ -7,6 +7,22 @@ import Foundation
 
 @testable import TUI
 
+/// The head of a run on `friedman`, which predicts a number.
+func numbersHead() throws -> (head: RunEvent.Started, facts: SessionFacts) {
+    let facts = try Sample.friedmanFacts.get()
+    var head = Sample.head(name: "friedman-mlp", stepsPerEpoch: 45)
+    head.dataset = "friedman"
+    head.classes = ["y"]
+    head.target = "y"
+    (head.trainExamples, head.validationExamples, head.testExamples) = (1_440, 160, 400)
+    if let network = facts.network {
+        head.inputShape = network.input
+        head.layers = network.layers.map(\.summary)
+        head.parameters = network.parameterCount
+    }
+    return (head, facts)
+}
+
 let samplePresets = [
     PresetRow(
         name: "digits-cnn", summary: "Convolutional network on 8x8 handwritten digits",
@@ -111,6 +127,38 @@ extension State {
             press(.character(screen))
         } catch {
             preconditionFailure("the sample session of \(preset): \(error)")
+        }
+    }
+
+    /// A finished session that predicts a number, on a screen; with `examples` in its validation split.
+    mutating func openNumbers(screen: Unicode.Scalar, examples: Int = 160, epochs: Int? = nil) {
+        do {
+            let (head, facts) = try numbersHead()
+            open(
+                Sample.numbers(head, examples: examples, epochs: epochs),
+                epochs == nil ? .finished(.completed) : .interrupted)
+            feed(.facts(facts), .opened(name: "friedman-mlp"))
+            press(.character(screen))
+        } catch {
+            preconditionFailure("the sample session of friedman-mlp: \(error)")
+        }
+    }
+
+    /// The list with a session that predicts a number, which is looked at.
+    mutating func listNumbers() {
+        do {
+            let head = try numbersHead().head
+            var numbers = sampleSessions[1]
+            numbers.path = "/sessions/friedman-mlp.session"
+            (numbers.name, numbers.fileName, numbers.head) = ("friedman-mlp", "friedman-mlp.session", head)
+            numbers.step = head.totalSteps
+            numbers.metrics = [
+                "train/loss": 0.0512, "validation/loss": 0.061, "validation/rmse": 1.05, "validation/r2": 0.9461,
+                "test/loss": 0.0588, "test/rmse": 1.006, "test/mae": 0.795, "test/r2": 0.9527,
+            ]
+            take(.listed([numbers] + sampleSessions), .previewed(path: numbers.path, RunState(Sample.numbers(head))))
+        } catch {
+            preconditionFailure("the sample session of friedman-mlp: \(error)")
         }
     }
 

@@ -94,6 +94,79 @@ import Testing
         #expect(refused.status == 2 && refused.error.contains("height"))
     }
 
+    /// Numbers from end to end: trained, measured, predicted, with nothing about classes on the way.
+    ///
+    /// The noise has deviation 1 and the target a variance of about 24.8, so R2 is at most about 0.96 and RMSE at least about
+    /// 1 (0.9 on a lucky split of 400 examples). A model that errs by half the noise's variance more has an RMSE of 1.22
+    /// and an R2 of 0.94; 0.92 leaves room for the split.
+    @Test func numbersFromEndToEnd() throws {
+        let program = try Program()
+        let train = try program.run("train", "friedman-mlp", "--json", "--session", "f.session")
+        #expect(train.status == 0 && train.error.isEmpty, "\(train.error)")
+        #expect(!train.output.contains("accuracy") && !train.output.contains("confusion"))
+        #expect(train.objects.first?["target"] as? String == "y")
+        let last = train.last
+        for split in ["validation", "test"] {
+            for measure in ["loss", "mae", "rmse", "r2"] { #expect(last["\(split)/\(measure)"] is NSNumber) }
+        }
+        let evaluated = try program.run("evaluate", "f.session", "--json")
+        #expect(evaluated.status == 0, "\(evaluated.error)")
+        let found = evaluated.last
+        for measure in ["mae", "rmse", "r2"] {
+            #expect(found[measure] as? Double == last["test/\(measure)"] as? Double)
+        }
+        #expect(found["examples"] as? Int == 400 && found["accuracy"] == nil && found["confusion"] == nil)
+        let (r2, rmse) = (found["r2"] as? Double ?? 0, found["rmse"] as? Double ?? 0)
+        #expect(r2 > 0.92 && r2 < 0.97, "\(r2)")
+        #expect(rmse > 0.9 && rmse < 1.22, "\(rmse)")
+
+        // The noise-free value of this row is 10 sin(π/4) + 5 + 2.5 = 14.57.
+        try program.write("new.csv", "x10,x9,x8,x7,x6,x5,x4,x3,x2,x1\n.1,.2,.3,.4,.5,.5,.5,.5,.5,.5\n")
+        let predicted = try program.run("predict", "f.session", "new.csv", "--json")
+        #expect(Set(predicted.last.keys) == ["input", "prediction"], "\(predicted.error)")
+        #expect(abs((predicted.last["prediction"] as? Double ?? 0) - 14.57) < 1.5, "\(predicted.output)")
+        let plain = try program.run("predict", "f.session", "new.csv")
+        #expect(plain.output.contains(/^new.csv:row 1\t1[0-9.]+\n$/), "\(plain.output)")
+        for command in [
+            ["evaluate", "f.session"], ["sessions", "--sessions", "."], ["attach", "f.session", "--plain"],
+        ] {
+            let shown = try program.run(command)
+            #expect(shown.status == 0 && !shown.output.contains("ccuracy"), "\(shown.output)")
+        }
+        let frame = try program.run("replay", "f.session", "--once")
+        #expect(frame.output.contains("RMSE") && !frame.output.contains("ccuracy"), "\(frame.output)")
+    }
+
+    /// A table of a person: the way from the refusal to the prediction.
+    @Test func aTableOfNumbers() throws {
+        let program = try Program()
+        var table = "area,town,price\n"
+        for index in 0..<300 {
+            let (area, isDear) = (40 + index * 7 % 90, index % 3 == 0)
+            let price = 1000 * area + (isDear ? 50_000 : 0) + index * 37 % 1000
+            table += "\(area),\(isDear ? "north" : "south"),\(index % 50 == 7 ? "" : "\(price)")\n"
+        }
+        try program.write("houses.csv", table)
+        let refused = try program.run("train", "houses.csv", "--target", "price")
+        #expect(refused.status == 2)
+        #expect(try program.run("train", "houses.csv", "--target", "town").status == 0)
+        let train = try program.run(
+            "train", "houses.csv", "--target", "price", "--set", "training.loss=mean_squared_error", "--epochs", "80",
+            "--session", "houses.session", "--json")
+        #expect(train.status == 0, "\(train.error)")
+        let warning = train.objects.first { $0["event"] as? String == "warned" }
+        #expect((warning?["message"] as? String)?.contains("6 of 300 rows") == true, "\(String(describing: warning))")
+        #expect((train.last["test/r2"] as? Double ?? 0) > 0.98, "\(train.last)")
+        #expect((train.last["test/mae"] as? Double ?? 0) > 100, "in the target's units")
+        try program.write("new.csv", "town,area\nnorth,100\n")
+        let predicted = try program.run("predict", "houses.session", "new.csv", "--json")
+        #expect(abs((predicted.last["prediction"] as? Double ?? 0) - 150_500) < 8_000, "\(predicted.output)")
+        // Resumed and measured with other data it says what differs.
+        try program.write("other.csv", table.replacingOccurrences(of: "price", with: "rent"))
+        let other = try program.run("evaluate", "houses.session", "--data", "other.csv")
+        #expect(other.status == 2, "\(other.error)")
+    }
+
     /// A progress bar goes to stderr, only data to stdout; in a pipe there is no bar that rewrites itself.
     @Test func dataOnStdoutAndMessagesOnStderr() throws {
         let program = try Program()
@@ -133,6 +206,17 @@ struct Mistake: Sendable, CustomTestStringConvertible {
             name: "ragged CSV", arguments: ["train", "ragged.csv"], names: ["ragged.csv, line 3", "2 fields", "3"]),
         Mistake(
             name: "unknown target", arguments: ["train", "ragged.csv", "--target", "colour"], names: ["ragged.csv"]),
+        Mistake(
+            name: "classes for a loss of numbers",
+            arguments: ["train", "iris-mlp", "--set", "training.loss=mean_squared_error"],
+            names: ["'iris' has classes", "softmax_cross_entropy", "data.target"]),
+        Mistake(
+            name: "classes of numbers balanced", arguments: ["train", "friedman-mlp", "--set", "data.balance=smote"],
+            names: ["data.balance smote needs classes", "mean_squared_error"]),
+        Mistake(
+            name: "text among numbers to predict",
+            arguments: ["train", "words.csv", "--set", "training.loss=huber"],
+            names: ["words.csv, line 3", "'many'", "'y'", "--target"]),
         Mistake(name: "unknown layer", arguments: ["train", "layer.yaml"], names: ["layer.yaml:4", "convolve"]),
         Mistake(name: "network that does not fit", arguments: ["train", "fit.yaml"], names: ["Layer 1 (conv)"]),
         Mistake(
@@ -218,6 +302,7 @@ struct Mistake: Sendable, CustomTestStringConvertible {
         try program.write("magic/train-images-idx3-ubyte", header + Data(count: 7840))
         try program.write("magic/train-labels-idx1-ubyte", Data([0, 0, 8, 1, 0, 0, 0, 10]) + Data(count: 10))
         try program.write("ragged.csv", "a,b,kind\n1,2,x\n3,4\n5,6,y\n")
+        try program.write("words.csv", "x,y\n1,2\n2,many\n")
         func spec(_ layers: String) -> String {
             "data: {dataset: iris, test_fraction: 0.2}\nnetwork:\n  - dense: {units: 8}\n\(layers)training: {epochs: 1}\n"
         }

@@ -227,9 +227,9 @@ import Testing
         for (columns, rows) in [(20, 5), (1, 1), (500, 200), (60, 16), (59, 16), (3, 40), (140, 50)] {
             try screen.resize(columns: columns, rows: rows)
         }
-        try screen.wait(for: "accuracy      time")
+        try screen.wait(for: "score      time")
         let fresh = try TerminalScreen(program, columns: 140, rows: 50)
-        try fresh.wait(for: "accuracy      time")
+        try fresh.wait(for: "score      time")
         func calm(_ text: String) -> String { text.replacing(/(just now|[0-9]+ min ago)/, with: "") }
         var (resized, started) = ("", " ")
         try eventually("the same frame") {

@@ -50,14 +50,16 @@ public struct Dataset: Sendable {
     public var name: String
     /// Shape of one example. For tables `.vector(columns.count)`.
     public var shape: TensorShape
-    /// Class names; a label is an index into them.
+    /// Class names; a label is an index into them. Where numbers are predicted: the name of that number alone.
     public var classes: [String]
     /// Input columns of a table; empty for images.
     public var columns: [Column]
     /// `count * shape.count` values.
     public var features: FeatureStorage
-    /// One class index an example.
+    /// One class index an example; 0 where numbers are predicted.
     public var labels: [Int32]
+    /// The number to predict of each example, finite and in its own units; nil: classes are.
+    public var targets: [Float]?
     /// Examples that the set's makers set aside for testing: indices `officialTest` (a suffix, by construction); nil: none.
     public var officialTest: Range<Int>?
     /// Files that were left out.
@@ -71,18 +73,22 @@ public struct Dataset: Sendable {
 
     public init(
         name: String, shape: TensorShape, classes: [String], columns: [Column] = [], features: FeatureStorage,
-        labels: [Int32], officialTest: Range<Int>? = nil, skipped: [SkippedFile] = [], origin: String,
-        target: String? = nil, notes: [String] = []
+        labels: [Int32], targets: [Float]? = nil, officialTest: Range<Int>? = nil, skipped: [SkippedFile] = [],
+        origin: String, target: String? = nil, notes: [String] = []
     ) {
         precondition(
             features.count == labels.count * shape.count,
             "\(features.count) values do not make \(labels.count) examples of \(shape)")
+        precondition(
+            targets == nil || targets?.count == labels.count && classes.count == 1,
+            "\(targets?.count ?? 0) numbers named \(classes) for \(labels.count) examples")
         self.name = name
         self.shape = shape
         self.classes = classes
         self.columns = columns
         self.features = features
         self.labels = labels
+        self.targets = targets
         self.officialTest = officialTest
         self.skipped = skipped
         self.origin = origin

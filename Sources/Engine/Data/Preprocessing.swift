@@ -16,6 +16,34 @@ public enum ColumnEncoding: Sendable, Equatable, Codable {
     }
 }
 
+/// How numbers to predict become what a network learns: (value - mean) / deviation, fitted on the training split.
+///
+/// A network begins with outputs around 0, so a target of another size would cost it its first epochs, and one learning rate
+/// would not do for houses and for grams. All that a person sees is in the target's own units again.
+public struct TargetScaling: Sendable, Equatable, Codable {
+    public var mean: Double
+    /// Population deviation; 1 for a target that is constant.
+    public var deviation: Double
+
+    public init(mean: Double, deviation: Double) {
+        self.mean = mean
+        self.deviation = deviation
+    }
+
+    /// The scaling of `values`, which are finite.
+    init(fitting values: some Sequence<Float>) {
+        guard case .standardised(let mean, let deviation) = ColumnEncoding.standardising(values) else {
+            preconditionFailure("numbers are standardised")
+        }
+        self.init(mean: Double(mean), deviation: deviation > 0 ? Double(deviation) : 1)
+    }
+
+    /// What the network learns for a target.
+    public func standardised(_ value: Float) -> Float { Float((Double(value) - mean) / deviation) }
+    /// What an output of the network means, in the target's own units.
+    public func restored(_ output: Float) -> Float { Float(Double(output) * deviation + mean) }
+}
+
 /// What happens to an example before the first layer.
 public struct Preprocessing: Sendable, Equatable, Codable {
     /// Shape of a raw example: after decoding and resizing, for images.
@@ -32,6 +60,8 @@ public struct Preprocessing: Sendable, Equatable, Codable {
     /// Images are turned grey while they are read, and resized to `rawShape`.
     public var grey: Bool
     public var resize: ImageSize?
+    /// How the number to predict is scaled; nil where classes are predicted, and in sessions of earlier versions.
+    public var target: TargetScaling?
 
     /// Fits the preprocessing of `dataset` on its examples `train` alone.
     public init(fitting dataset: Dataset, train: [Int32], spec: DataSpec) {
@@ -40,6 +70,9 @@ public struct Preprocessing: Sendable, Equatable, Codable {
         columns = dataset.columns
         grey = spec.grey
         resize = spec.resize
+        target = dataset.targets.map { targets in
+            TargetScaling(fitting: train.lazy.map { targets[Int($0)] })
+        }
         switch dataset.features {
         case .bytes, .streamed:
             guard case .image(let channels, _, _) = dataset.shape else {
@@ -107,20 +140,27 @@ public struct PreparedExamples: Sendable {
     public let classNames: [String]
     public let features: FeatureStorage
     public let labels: [Int32]
-    /// (examples, outputs), where targets are numbers; nil where they are classes.
+    /// (examples, outputs), where targets are numbers, as the loss takes them; nil where they are classes.
     public let targets: [Float]?
+    /// The same in their own units.
+    public let truth: [Float]?
+    /// What lies between the two; nil: nothing.
+    public let targetScaling: TargetScaling?
     public let scale: [Float]
     public let shift: [Float]
     /// Tables: for each feature 1 where it is a standardised number, 0 for levels and for columns that are constant.
     public let units: [Float]
 
-    /// All examples of `raw`, preprocessed. Unlabelled ones carry label 0.
+    /// All examples of `raw`, preprocessed, and `targets` scaled. Unlabelled ones carry label 0.
     public init(_ raw: FeatureStorage, labels: [Int32], targets: [Float]? = nil, by preprocessing: Preprocessing) {
         shape = preprocessing.shape
         classNames = preprocessing.classes
         features = preprocessing.apply(raw)
         self.labels = labels
-        self.targets = targets
+        truth = targets
+        targetScaling = preprocessing.target
+        self.targets =
+            preprocessing.target.map { scaling in targets?.map { scaling.standardised($0) } } ?? targets
         scale = preprocessing.scale
         shift = preprocessing.shift
         units = preprocessing.encodings.flatMap { encoding -> [Float] in
@@ -139,6 +179,8 @@ public struct PreparedExamples: Sendable {
         self.features = features
         self.labels = labels
         targets = nil
+        truth = nil
+        targetScaling = nil
         scale = kind.scale
         shift = kind.shift
         units = kind.units

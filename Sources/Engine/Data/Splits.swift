@@ -1,4 +1,4 @@
-// Splits: which examples train, which validate, which test. Stratified, and a function of the seed alone.
+// Splits: which examples train, which validate, which test. Stratified by class, and a function of the seed alone.
 
 /// Indices of the examples of each split, ascending.
 public struct Splits: Sendable, Equatable {
@@ -7,7 +7,7 @@ public struct Splits: Sendable, Equatable {
     public var test: [Int32]
 
     /// Splits `dataset` as `spec` says: an official test part is the test split, else `testFraction` of each class is;
-    /// `validationFraction` of each class of the rest validates.
+    /// `validationFraction` of each class of the rest validates. Numbers to predict are of one class: drawn from all alike.
     /// - Throws: ``SplitError`` when a split that was asked for, or the training split, would be empty.
     public init(_ dataset: Dataset, _ spec: DataSpec) throws(SplitError) {
         var rest = Array(Int32(0)..<Int32(dataset.count))

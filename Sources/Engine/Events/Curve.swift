@@ -112,11 +112,13 @@ struct StepCurves: Sendable, Equatable {
 
     /// By metric name; none before the first step. Nothing is copied.
     var curves: [String: Curve] {
-        if steps.isEmpty { return [:] }
-        return [
+        guard let accuracy = accuracies.first else { return [:] }
+        var curves = [
             "train/loss": Curve(steps: steps, seconds: seconds, values: losses),
-            "train/accuracy": Curve(steps: steps, seconds: seconds, values: accuracies),
             "learning_rate": Curve(steps: steps, seconds: seconds, values: learningRates),
         ]
+        // Numbers have no accuracy, at no step.
+        if !accuracy.isNaN { curves["train/accuracy"] = Curve(steps: steps, seconds: seconds, values: accuracies) }
+        return curves
     }
 }

@@ -29,7 +29,10 @@ public enum RunEvent: Sendable, Equatable {
     public struct Started: Sendable, Equatable {
         public var name: String
         public var dataset: String
+        /// Where numbers are predicted: the name of that number alone.
         public var classes: [String]
+        /// Name of the number that is predicted; nil: classes are.
+        public var target: String?
         public var inputShape: TensorShape
         /// Layers as text, first to last: "conv 32 3x3 relu", "max_pool 2".
         public var layers: [String]
@@ -57,9 +60,11 @@ public enum RunEvent: Sendable, Equatable {
             name: String, dataset: String, classes: [String], inputShape: TensorShape, layers: [String],
             parameters: Int, epochs: Int, stepsPerEpoch: Int, batch: Int, shards: Int, workers: Int, optimizer: String,
             learningRate: Double, trainExamples: Int, validationExamples: Int, testExamples: Int, watchedSplit: Split,
-            seed: UInt64, kernels: String, estimate: TrainingEstimate? = nil, tariff: Tariff? = nil
+            seed: UInt64, kernels: String, target: String? = nil, estimate: TrainingEstimate? = nil,
+            tariff: Tariff? = nil
         ) {
             self.name = name
+            self.target = target
             self.dataset = dataset
             self.classes = classes
             self.inputShape = inputShape
@@ -95,7 +100,7 @@ public enum RunEvent: Sendable, Equatable {
         public var count: Int
         /// Mean loss over the steps' examples.
         public var loss: Double
-        /// Fraction of the steps' examples whose largest logit was the label's.
+        /// Fraction of the steps' examples whose largest logit was the label's; NaN where numbers are predicted.
         public var accuracy: Double
         public var learningRate: Double
         public init(
@@ -170,23 +175,27 @@ public enum RunEvent: Sendable, Equatable {
         }
     }
 
-    /// Loss and accuracy over a whole split, dropout off.
+    /// Loss and measures over a whole split, dropout off.
     public struct Evaluated: Sendable, Equatable {
         public var step: Int
         public var epoch: Int
         public var seconds: Double
         public var split: Split
         public var loss: Double
-        public var accuracy: Double
-        /// Confusion matrix and ROC curves; nil in sessions of earlier versions and with more than 100 classes.
+        /// Fraction of right classes; nil where numbers are predicted.
+        public var accuracy: Double?
+        /// Confusion matrix and ROC curves; nil in sessions of earlier versions, with more than 100 classes, and where numbers
+        /// are predicted.
         public var detail: EvaluationDetail?
+        /// Errors of predicted numbers; nil where classes are predicted.
+        public var regression: RegressionDetail?
         /// The weights that were measured, a histogram a parameter; empty where they were not looked at. They are here and
         /// not with a checkpoint because every evaluation of the watched split is recorded, while a checkpoint is dropped
         /// when a newer one overtakes it.
         public var weights: [WeightHistogram]
         public init(
-            step: Int, epoch: Int, seconds: Double, split: Split, loss: Double, accuracy: Double,
-            detail: EvaluationDetail? = nil, weights: [WeightHistogram] = []
+            step: Int, epoch: Int, seconds: Double, split: Split, loss: Double, accuracy: Double?,
+            detail: EvaluationDetail? = nil, regression: RegressionDetail? = nil, weights: [WeightHistogram] = []
         ) {
             self.step = step
             self.epoch = epoch
@@ -195,7 +204,12 @@ public enum RunEvent: Sendable, Equatable {
             self.loss = loss
             self.accuracy = accuracy
             self.detail = detail
+            self.regression = regression
             self.weights = weights
+        }
+        /// What was measured, by the names of metrics without their split: `loss`, and `accuracy` or `mae`, `rmse`, `r2`.
+        public var measures: [(name: String, value: Double)] {
+            [("loss", loss)] + (accuracy.map { [("accuracy", $0)] } ?? []) + (regression?.scores.named ?? [])
         }
     }
 
@@ -203,7 +217,7 @@ public enum RunEvent: Sendable, Equatable {
     public struct Checkpointed: Sendable, Equatable {
         public var step: Int
         public var seconds: Double
-        /// It is the best one so far by the watched split's accuracy.
+        /// It is the best one so far by what decides on the watched split (see ``TrainingSpec/monitor``).
         public var best: Bool
         public init(step: Int, seconds: Double, best: Bool) {
             self.step = step
@@ -262,7 +276,7 @@ public enum RunEvent: Sendable, Equatable {
         public var weightsSHA256: String
         /// Workers that really computed.
         public var workers: Int
-        /// `train/loss`, `validation/accuracy`, `test/accuracy`, … at the end.
+        /// `train/loss`, `validation/accuracy`, `test/rmse`, … at the end.
         public var metrics: [String: Double]
         /// Training examples a second over the whole run.
         public var imagesPerSecond: Double

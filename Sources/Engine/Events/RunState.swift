@@ -55,7 +55,7 @@ public struct RunState: Sendable, Equatable {
         for event in events { apply(event) }
     }
 
-    /// Curves by metric name: `train/loss`, `train/accuracy`, `validation/loss`, …, `learning_rate`, `images_per_s`.
+    /// Curves by metric name: `train/loss`, `train/accuracy`, `validation/loss`, `validation/rmse`, …, `learning_rate`, `images_per_s`.
     public var curves: [String: Curve] { stepped.curves.merging(otherCurves) { $0.merging($1) } }
 
     /// The newest evaluation of each split, with its step and epoch.
@@ -119,8 +119,9 @@ public struct RunState: Sendable, Equatable {
             add("images_per_s", progressed.imagesPerSecond, at: progressed.step, progressed.seconds)
         case .evaluated(let evaluated):
             advance(step: evaluated.step, epoch: evaluated.epoch, seconds: evaluated.seconds)
-            add("\(evaluated.split.rawValue)/loss", evaluated.loss, at: evaluated.step, evaluated.seconds)
-            add("\(evaluated.split.rawValue)/accuracy", evaluated.accuracy, at: evaluated.step, evaluated.seconds)
+            for (name, value) in evaluated.measures {
+                add("\(evaluated.split.rawValue)/\(name)", value, at: evaluated.step, evaluated.seconds)
+            }
             measured[evaluated.split, default: []].append(evaluated)
             if measured[evaluated.split, default: []].count > Self.keptEvaluations {
                 measured[evaluated.split]?.removeFirst()

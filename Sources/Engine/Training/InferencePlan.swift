@@ -3,25 +3,28 @@ import CPrimitives
 
 /// Probabilities, losses and hits of many examples, in their order.
 public struct Inference: Sendable, Equatable {
-    /// (examples, classes), each row summing to 1; where numbers are predicted: those, (examples, outputs).
+    /// (examples, classes), each row summing to 1; where numbers are predicted: those in their own units, (examples, outputs).
     public var probabilities: [Float]
-    /// Cross-entropy of each example's label.
+    /// Loss of each example: cross-entropy of its label, or what the spec says of numbers, as they are scaled.
     public var losses: [Double]
-    /// Whether each example's most probable class is its label.
+    /// Whether each example's most probable class is its label; empty where numbers are predicted.
     public var hits: [Bool]
     /// The examples' labels; 0 for unlabelled ones.
     public var labels: [Int32]
+    /// Where numbers are predicted: the true ones in their own units, (examples, outputs); empty elsewhere.
+    public var targets: [Float]
 
-    public init(probabilities: [Float], losses: [Double], hits: [Bool], labels: [Int32]) {
+    public init(probabilities: [Float], losses: [Double], hits: [Bool], labels: [Int32], targets: [Float] = []) {
         self.probabilities = probabilities
         self.losses = losses
         self.hits = hits
         self.labels = labels
+        self.targets = targets
     }
 
     /// Mean loss; NaN without examples.
     public var meanLoss: Double { losses.reduce(0, +) / Double(losses.count) }
-    /// Fraction of hits; NaN without examples.
+    /// Fraction of hits; NaN without examples, and where numbers are predicted.
     public var accuracy: Double { Double(hits.count(where: { $0 })) / Double(hits.count) }
 }
 
@@ -40,6 +43,9 @@ final class InferencePlan {
     private let targets: UnsafeMutablePointer<Float>?
 
     private let loss: Loss
+    /// The true numbers in their own units, where numbers are predicted, and how outputs come to those units.
+    private let truth: [Float]?
+    private let targetScaling: TargetScaling?
     /// Bytes of the plan's buffers.
     var bytes: Int { builder.arena.bytes }
 
@@ -63,6 +69,8 @@ final class InferencePlan {
         self.data = data
         self.loss = loss
         self.tileSize = tileSize
+        truth = data.truth
+        targetScaling = data.targetScaling
     }
 
     /// Runs the network over the examples `wanted`.
@@ -92,7 +100,14 @@ final class InferencePlan {
                 }
             }
         }
-        result.hits = hits.map { $0 != 0 }
+        guard loss.spec.isRegression else {
+            result.hits = hits.map { $0 != 0 }
+            return result
+        }
+        if let targetScaling { result.probabilities = result.probabilities.map { targetScaling.restored($0) } }
+        if let truth {
+            result.targets = wanted.flatMap { truth[Int($0) * loss.outputs..<(Int($0) + 1) * loss.outputs] }
+        }
         return result
     }
 

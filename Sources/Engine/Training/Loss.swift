@@ -60,17 +60,21 @@ struct Loss {
         for i in 0..<rows.count { rows.hits?[i] = 0 }
     }
 
-    /// Weights of the examples `shard` of a batch, such that the mean over the batch is the weighted mean.
+    /// Weights of the examples `shard` of a batch, such that the mean over the batch is the weighted mean. Of two labels
+    /// that were mixed each counts its share.
     func weigh(
-        _ shard: Shard, of examples: Int, indices: UnsafePointer<Int32>, labels: UnsafePointer<Int32>,
-        into weights: UnsafeMutablePointer<Float>
+        _ shard: Shard, of examples: Int, labels: UnsafePointer<Int32>, second: UnsafePointer<Int32>?,
+        mix: UnsafePointer<Float>?, into weights: UnsafeMutablePointer<Float>
     ) {
         guard let classWeights else { return }
-        var sum = 0.0
-        for i in 0..<examples { sum += Double(classWeights[Int(labels[Int(indices[i])])]) }
-        let scale = sum > 0 ? Double(examples) / sum : 0
-        for i in shard.first..<(shard.first + shard.count) {
-            weights[i] = Float(Double(classWeights[Int(labels[Int(indices[i])])]) * scale)
+        func weight(_ i: Int) -> Double {
+            let first = Double(classWeights[Int(labels[i])])
+            guard let second, let mix else { return first }
+            return Double(mix[i]) * first + (1 - Double(mix[i])) * Double(classWeights[Int(second[i])])
         }
+        var sum = 0.0
+        for i in 0..<examples { sum += weight(i) }
+        let scale = sum > 0 ? Double(examples) / sum : 0
+        for i in shard.first..<(shard.first + shard.count) { weights[i] = Float(weight(i) * scale) }
     }
 }

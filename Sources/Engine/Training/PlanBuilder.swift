@@ -348,6 +348,14 @@ final class PlanBuilder {
     func layers(from input: BatchTensor, inputGradient: Bool = false)
         -> (layers: [any PlannedLayer], logits: BatchTensor)
     {
+        let named = namedLayers(from: input, inputGradient: inputGradient)
+        return (named.layers.map(\.layer), named.logits)
+    }
+
+    /// As ``layers(from:inputGradient:)``, each with the name of what it computes.
+    func namedLayers(from input: BatchTensor, inputGradient: Bool = false)
+        -> (layers: [(name: String, layer: any PlannedLayer)], logits: BatchTensor)
+    {
         var line = LayerLine(self, input: input, inputGradient: inputGradient)
         for layer in network.layers { line.append(layer) }
         return (line.planned, line.last)
@@ -357,7 +365,8 @@ final class PlanBuilder {
 /// Planned layers in the network's order, and the tensors between them.
 private struct LayerLine {
     let plan: PlanBuilder
-    var planned: [any PlannedLayer] = []
+    var planned: [(name: String, layer: any PlannedLayer)] = []
+    private var name = "input"
     private(set) var last: BatchTensor
     private let flows: [Int: Bool]
     /// What is still to be handed out of each layer's output: one tensor a consumer.
@@ -379,7 +388,7 @@ private struct LayerLine {
             return
         }
         let fork = PlannedFork(plan, tensor, branches: consumers, needsGradient: flows[index] == true)
-        planned.append(fork)
+        planned.append(("fork", fork))
         ready[index] = fork.outputs
     }
 
@@ -389,11 +398,12 @@ private struct LayerLine {
     }
 
     private mutating func plan(_ layer: any PlannedLayer, _ output: BatchTensor) -> BatchTensor {
-        planned.append(layer)
+        planned.append((name, layer))
         return output
     }
 
     mutating func append(_ layer: NetworkLayer) {
+        name = layer.summary
         var inputs = layer.inputs.map { take($0) }
         let needsGradient = flows[layer.inputs[0]] == true
         if case .dense = layer.spec, plan.precision == .bf16 {
@@ -470,7 +480,7 @@ private struct LayerLine {
             plan, activation, tensor, width: layer.output.count,
             needsGradient: isOfInput ? flows[layer.inputs[0]] == true : flows[layer.index] == true)
         made.output.order = tensor.order
-        planned.append(made)
+        planned.append((activation.name, made))
         return made.output
     }
 }

@@ -67,6 +67,8 @@ public final class Trainer {
     private let plan: TrainingPlan
     private let lastPlan: TrainingPlan?
     private let inference: InferencePlan
+    /// Values of a prediction.
+    private let predictions: Int
     /// Parameters that inference runs on, where they are not those that are trained.
     private let averaged: Parameters?
     private let input: UnsafeMutablePointer<StepInput>
@@ -114,6 +116,7 @@ public final class Trainer {
             classWeights = copy
         }
         let loss = Loss(spec: spec.loss, outputs: network.classes, classWeights: classWeights)
+        predictions = loss.predictions
         // The last batch of an epoch, and the last shard of a batch, may be smaller.
         let rest = train.count % batch
         var sets = [shardSize: reference]
@@ -279,9 +282,11 @@ public final class Trainer {
         return inference.run(indices, on: team)
     }
 
-    /// Confusion matrix and ROC curves of what ``infer(_:)`` gave, a class a tile; nil with too many classes.
+    /// Confusion matrix and ROC curves of what ``infer(_:)`` gave, a class a tile; nil with too many classes, and where
+    /// numbers are predicted.
     public func detail(of inference: Inference) -> EvaluationDetail? {
-        EvaluationDetail(inference, classes: network.classes) { count, body in
+        if spec.loss.isRegression { return nil }
+        return EvaluationDetail(inference, classes: predictions) { count, body in
             team.run([Phase((0..<count).map { index in { _ in body(index) } })])
         }
     }

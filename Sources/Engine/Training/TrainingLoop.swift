@@ -162,7 +162,7 @@ public struct TrainingLoop {
                 RunEvent.Stepped(
                     step: trainer.step, epoch: epoch, seconds: seconds, count: interval.steps,
                     loss: interval.loss / Double(interval.examples),
-                    accuracy: Double(interval.hits) / Double(interval.examples),
+                    accuracy: predictsNumbers ? .nan : Double(interval.hits) / Double(interval.examples),
                     learningRate: Double(trainer.currentRate))))
         interval = (0, 0, 0, 0)
     }
@@ -220,8 +220,7 @@ public struct TrainingLoop {
 
     /// Evaluates and keeps; true when training has gone on long enough without a new best.
     private mutating func endEpoch(_ epoch: Int) throws(ExampleError) -> Bool {
-        metrics["train/loss"] = epochSums.loss / Double(max(1, epochSums.examples))
-        metrics["train/accuracy"] = Double(epochSums.hits) / Double(max(1, epochSums.examples))
+        noteTrainingMetrics()
         epochSums = (0, 0, 0)
         takeProgress(until: wb_clock_ns())
         let weights = trainer.weights
@@ -248,6 +247,15 @@ public struct TrainingLoop {
         return stops
     }
 
+    private var predictsNumbers: Bool { trainer.spec.loss.isRegression }
+
+    /// Means over the epoch at work.
+    private mutating func noteTrainingMetrics() {
+        let examples = Double(max(1, epochSums.examples))
+        metrics["train/loss"] = epochSums.loss / examples
+        if !predictsNumbers { metrics["train/accuracy"] = Double(epochSums.hits) / examples }
+    }
+
     private func warn(_ message: String) {
         world.emit(.warned(RunEvent.Warned(step: trainer.step, message: message)))
     }
@@ -260,14 +268,16 @@ public struct TrainingLoop {
         let inference = trainer.infer(splits[split])
         if let failure = trainer.failure { throw failure }
         if split == .test { testInference = inference }
+        let regression = predictsNumbers ? RegressionDetail(inference, examples: splits[split]) : nil
         metrics["\(split.rawValue)/loss"] = inference.meanLoss
-        metrics["\(split.rawValue)/accuracy"] = inference.accuracy
+        if !predictsNumbers { metrics["\(split.rawValue)/accuracy"] = inference.accuracy }
+        for (name, value) in regression?.scores.named ?? [] { metrics["\(split.rawValue)/\(name)"] = value }
         world.emit(
             .evaluated(
                 RunEvent.Evaluated(
                     step: trainer.step, epoch: epoch, seconds: seconds, split: split, loss: inference.meanLoss,
-                    accuracy: inference.accuracy,
-                    detail: trainer.detail(of: inference),
+                    accuracy: predictsNumbers ? nil : inference.accuracy, detail: trainer.detail(of: inference),
+                    regression: regression,
                     weights: weights.map(WeightHistogram.all) ?? [])))
         return inference
     }
@@ -347,10 +357,7 @@ public struct TrainingLoop {
     private mutating func finish(_ reason: RunEvent.Finished.Reason) throws(ExampleError) -> RunEvent.Finished {
         let epoch = min(epochs, max(1, (trainer.step + trainer.stepsPerEpoch - 1) / trainer.stepsPerEpoch))
         if reason != .completed {
-            if epochSums.examples > 0 {
-                metrics["train/loss"] = epochSums.loss / Double(epochSums.examples)
-                metrics["train/accuracy"] = Double(epochSums.hits) / Double(epochSums.examples)
-            }
+            if epochSums.examples > 0 { noteTrainingMetrics() }
             let weights = trainer.weights
             try evaluate(splits.watched, epoch: epoch, weights: weights)
             checkpoint(best: false)

@@ -10,6 +10,9 @@ final class ExampleStore: @unchecked Sendable {
     let labels: UnsafeMutablePointer<Int32>
     /// (examples, outputs), where targets are numbers.
     let targets: UnsafeMutablePointer<Float>?
+    /// The same in their own units, and what lies between the two.
+    let truth: [Float]?
+    let targetScaling: TargetScaling?
     private let bytes: UnsafeMutablePointer<UInt8>?
     private let floats: UnsafeMutablePointer<Float>?
     private let scale: UnsafeMutablePointer<Float>
@@ -37,6 +40,8 @@ final class ExampleStore: @unchecked Sendable {
         } else {
             targets = nil
         }
+        truth = examples.truth
+        targetScaling = examples.targetScaling
         scale = arena.floats(examples.scale.count)
         shift = arena.floats(examples.shift.count)
         for channel in examples.scale.indices {
@@ -226,6 +231,8 @@ final class TrainingPlan {
                 }
             }
         }
+        // The weighted mean looks at the labels of the whole batch.
+        if weights != nil { plan.flush() }
         plan.part = .forward
         let (layers, logits) = plan.layers(from: input)
         for layer in layers { layer.forward(plan) }
@@ -241,8 +248,7 @@ final class TrainingPlan {
             let scale = 1 / Float(examples)
             return { _ in
                 if let weights {
-                    loss.weigh(
-                        shard, of: examples, indices: step.pointee.indices, labels: data.labels, into: weights)
+                    loss.weigh(shard, of: examples, labels: labels, second: secondLabels, mix: mix, into: weights)
                 }
                 loss.compute(rows, scale: scale)
                 var allFinite = true

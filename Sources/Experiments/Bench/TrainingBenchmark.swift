@@ -58,6 +58,11 @@ public enum TrainingBenchmark: String, CaseIterable, Sendable {
         }
     }
 
+    /// Times of each layer on one thread.
+    public func layerTimes(batch: Int, precision: Precision = .f32) throws -> [LayerTime] {
+        try LayerTime.measure(Network(layers, input: input, classes: classes), examples: batch, precision: precision)
+    }
+
     /// Measures training with batches of `batch` on `workers` threads.
     public func run(batch: Int, workers: Int, precision: Precision = .f32) throws -> Result {
         var random = CounterRandom(seed: 0, purpose: .benchmark)

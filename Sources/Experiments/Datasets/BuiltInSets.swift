@@ -5,8 +5,10 @@ import Engine
 enum BuiltInSets {
     static let names = ["digits", "breast-cancer", "iris", "wine"]
 
-    /// nil: no such set.
-    static func load(_ name: String, target: String?, ignore: [String]) throws(DatasetError) -> Dataset? {
+    /// nil: no such set. The sets are of classes; where numbers are learnt, `target` names a column of them.
+    static func load(
+        _ name: String, target: String?, ignore: [String], for loss: LossSpec
+    ) throws(DatasetError) -> Dataset? {
         let file: wb_embedded_file
         switch name {
         case "digits": file = wb_data_digits()
@@ -17,7 +19,8 @@ enum BuiltInSets {
         }
         let table = try TableLoader.load(
             Array(UnsafeBufferPointer(start: file.bytes, count: file.count)), path: "built-in \(name)", name: name,
-            target: target, ignore: ignore, origin: "built in")
+            target: target, ignore: ignore, origin: "built in",
+            for: target == nil || name == "digits" ? .softmaxCrossEntropy() : loss)
         return name == "digits" ? images(of: table) : table
     }
 

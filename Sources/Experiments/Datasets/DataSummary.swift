@@ -11,14 +11,20 @@ public struct DataSummary: Sendable, Equatable, Codable {
     public var thumbnails: [LabelledThumbnail]
     /// Tables: the first 64 input columns as the training split has them. Empty for images.
     public var columns: [ColumnSummary]
+    /// The number to predict as the training split has it; nil where classes are predicted, and in earlier versions.
+    public var target: ColumnSummary.Numbers?
     /// Images of a run that augments: what its first epochs see of the first few of `thumbnails`. Nil in sessions of earlier
     /// versions, and where nothing is augmented.
     public var augmented: [AugmentedThumbnails]?
 
-    public init(splits: [SplitCounts], thumbnails: [LabelledThumbnail], columns: [ColumnSummary]) {
+    public init(
+        splits: [SplitCounts], thumbnails: [LabelledThumbnail], columns: [ColumnSummary],
+        target: ColumnSummary.Numbers? = nil
+    ) {
         self.splits = splits
         self.thumbnails = thumbnails
         self.columns = columns
+        self.target = target
     }
 
     /// Examples of each class in a split.
@@ -170,6 +176,11 @@ extension DataSummary {
     /// a session file may come from anywhere.
     func isSound(classes: Int) -> Bool {
         func sound(_ count: Int) -> Bool { (0...Int(Int32.max)).contains(count) }
+        func sound(_ numbers: ColumnSummary.Numbers) -> Bool {
+            [numbers.minimum, numbers.maximum, numbers.mean, numbers.deviation].allSatisfy(\.isFinite)
+                && numbers.minimum <= numbers.maximum && numbers.deviation >= 0
+                && numbers.counts.count == ColumnSummary.bins && numbers.counts.allSatisfy(sound)
+        }
         return splits.count <= Split.allCases.count
             && splits.allSatisfy { $0.counts.count == classes && $0.counts.allSatisfy(sound) }
             && thumbnails.allSatisfy { sound($0.index) && (0..<classes).contains($0.label) }
@@ -183,14 +194,11 @@ extension DataSummary {
             && columns.allSatisfy { column in
                 guard sound(column.missing) else { return false }
                 switch column.content {
-                case .numeric(let numbers):
-                    return [numbers.minimum, numbers.maximum, numbers.mean, numbers.deviation].allSatisfy(\.isFinite)
-                        && numbers.minimum <= numbers.maximum && numbers.deviation >= 0
-                        && numbers.counts.count == ColumnSummary.bins && numbers.counts.allSatisfy(sound)
+                case .numeric(let numbers): return sound(numbers)
                 case .category(let levels):
                     return levels.names.count == levels.counts.count && levels.counts.allSatisfy(sound)
                         && sound(levels.others)
                 }
-            }
+            } && target.map(sound) ?? true
     }
 }

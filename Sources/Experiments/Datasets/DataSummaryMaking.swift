@@ -21,6 +21,9 @@ extension DataSummary {
         columns = dataset.columns.prefix(Self.maximumColumns).enumerated().map { place, column in
             ColumnSummary(column, at: place, of: dataset, rows: splits.train)
         }
+        target = dataset.targets.map { targets in
+            ColumnSummary.Numbers(of: splits.train.lazy.map { targets[Int($0)] })
+        }
     }
 
     private static func thumbnails(_ dataset: Dataset, _ train: [Int32]) -> [LabelledThumbnail] {

@@ -43,6 +43,12 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
     case columnsUnusable(path: String, problems: [String], ignoring: [String])
     /// The label column cannot be one.
     case targetUnusable(path: String, column: String, problem: String)
+    /// A target that is no number where numbers are learnt.
+    case targetNotNumber(path: String, line: Int, column: String, text: String, isTooLarge: Bool, loss: String)
+    /// Classes where the loss learns numbers.
+    case classesForNumbers(dataset: String, classes: [String], loss: String, hasColumns: Bool)
+    /// A number to predict where the loss learns classes.
+    case numbersForClasses(dataset: String, target: String, loss: String)
     /// Rows without a label.
     case targetMissing(path: String, column: String, lines: [Int], count: Int)
     /// No rows.
@@ -100,6 +106,18 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
                 + ignoring.map { "--ignore \(shellQuoted($0))" }.joined(separator: " ")
         case .targetUnusable(let path, let column, let problem):
             "\(path): column '\(column)' cannot be the label: \(problem)"
+        case .targetNotNumber(let path, let line, let column, let text, let isTooLarge, let loss):
+            "\(path), line \(line): '\(text)' in the target column '\(column)' is "
+                + (isTooLarge ? "too large for a 32-bit number" : "not a number")
+                + ", and training.loss \(loss) learns numbers: correct it, choose another column with --target, or for "
+                + "classes set training.loss to softmax_cross_entropy"
+        case .classesForNumbers(let dataset, let classes, let loss, let hasColumns):
+            "the data set '\(dataset)' has classes (\(listed(classes))), but training.loss \(loss) learns numbers: set "
+                + "training.loss to softmax_cross_entropy"
+                + (hasColumns ? ", or name a column of numbers with data.target" : "")
+        case .numbersForClasses(let dataset, let target, let loss):
+            "the data set '\(dataset)' has a number to predict ('\(target)'), but training.loss \(loss) learns classes: "
+                + "set training.loss to mean_squared_error"
         case .targetMissing(let path, let column, let lines, let count):
             "\(path): the label column '\(column)' is empty in \(count) \(count == 1 ? "row" : "rows") (line "
                 + lines.map(String.init).joined(separator: ", ") + (count > lines.count ? ", …" : "")

@@ -12,16 +12,21 @@ public enum DatasetLoader {
     /// Loads a whole data set into memory. With a path the content decides what is read and `dataset` is a label;
     /// images are made grey and resized as the spec says. The order of examples and classes is the same every time.
     /// Throws ``DatasetError``, which says what is wrong, where, and what to do.
-    public static func load(_ spec: DataSpec) throws(DatasetError) -> Dataset {
+    /// - Parameter loss: what the examples are learnt by; it decides whether a target is read as classes or as numbers.
+    public static func load(
+        _ spec: DataSpec, for loss: LossSpec = .softmaxCrossEntropy()
+    ) throws(DatasetError) -> Dataset {
         if spec.examples != nil, spec.path != nil || !MadeUpSets.names.contains(spec.dataset) {
             throw .settingUnused(setting: "examples", reason: "only made-up sets take it")
         }
         var dataset: Dataset
         if let path = spec.path {
-            dataset = try load(DiskPath(path), spec)
+            dataset = try load(DiskPath(path), spec, loss)
         } else if let made = try MadeUpSets.make(spec.dataset, examples: spec.examples, seed: spec.seed) {
             dataset = made
-        } else if let builtIn = try BuiltInSets.load(spec.dataset, target: spec.target, ignore: spec.ignore) {
+        } else if let builtIn = try BuiltInSets.load(
+            spec.dataset, target: spec.target, ignore: spec.ignore, for: loss)
+        {
             dataset = builtIn
         } else if fileKinds.contains(spec.dataset) {
             throw .pathNeeded(dataset: spec.dataset)
@@ -29,6 +34,13 @@ public enum DatasetLoader {
             throw .unknownDataset(spec.dataset, known: builtInNames)
         }
         try refuseUnusedSettings(spec, for: dataset)
+        if let target = dataset.targets.map({ _ in dataset.classes[0] }), !loss.isRegression {
+            throw .numbersForClasses(dataset: dataset.name, target: target, loss: loss.name)
+        }
+        if dataset.targets == nil, loss.isRegression {
+            throw .classesForNumbers(
+                dataset: dataset.name, classes: dataset.classes, loss: loss.name, hasColumns: !dataset.columns.isEmpty)
+        }
         try ImagePreparation(resize: spec.resize, grey: spec.grey).apply(to: &dataset)
         return dataset
     }
@@ -48,7 +60,9 @@ public enum DatasetLoader {
         }
     }
 
-    private static func load(_ path: DiskPath, _ spec: DataSpec) throws(DatasetError) -> Dataset {
+    private static func load(
+        _ path: DiskPath, _ spec: DataSpec, _ loss: LossSpec
+    ) throws(DatasetError) -> Dataset {
         switch try FileBytes.entry(at: path) {
         case .other: throw .unreadable(path: path.text, reason: "it is neither a file nor a folder")
         case .file:
@@ -62,7 +76,7 @@ public enum DatasetLoader {
             let bytes = try FileBytes.read(path, limit: CSVTable.maximumFileBytes)
             return try TableLoader.load(
                 bytes, path: path.text, name: spec.dataset, target: spec.target, ignore: spec.ignore,
-                origin: "CSV file \(path.text)")
+                origin: "CSV file \(path.text)", for: loss)
         case .folder:
             let names = try FileBytes.names(in: path).map { String(decoding: $0, as: UTF8.self) }
             if names.contains(where: IDXFiles.isImagesName) {

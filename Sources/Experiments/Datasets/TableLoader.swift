@@ -9,7 +9,8 @@ enum TableLoader {
     static let maximumTextClasses = 1000
 
     static func load(
-        _ bytes: [UInt8], path: String, name: String, target: String?, ignore: [String], origin: String
+        _ bytes: [UInt8], path: String, name: String, target: String?, ignore: [String], origin: String,
+        for loss: LossSpec
     ) throws(DatasetError) -> Dataset {
         let table = try CSVTable(bytes, path: path)
         guard table.rowCount > 0 else { throw .empty(path: path) }
@@ -27,12 +28,60 @@ enum TableLoader {
         guard let targetColumn = table.names.firstIndex(of: target), !inputs.isEmpty else {
             throw .targetUnusable(path: path, column: target, problem: "no other column is left to learn from")
         }
+        if loss.isRegression {
+            return try numbers(
+                of: targetColumn, inputs, in: table, name: name, origin: origin, loss: loss.name)
+        }
         let (labels, classes) = try labels(of: targetColumn, in: table)
         try MemoryBudget.check("the table \(path)", bytes: table.rowCount * inputs.count * 4)
         let (columns, values) = try features(of: inputs, in: table)
         return Dataset(
             name: name, shape: .vector(columns.count), classes: classes, columns: columns, features: .floats(values),
             labels: labels, origin: origin, target: target)
+    }
+
+    // MARK: A number to predict
+
+    /// The table with `target` as numbers; rows without one are left out, and said to be.
+    private static func numbers(
+        of target: Int, _ inputs: [Int], in table: CSVTable, name: String, origin: String, loss: String
+    ) throws(DatasetError) -> Dataset {
+        let column = table.names[target]
+        var targets: [Float] = []
+        var rows: [Int] = []
+        for row in 0..<table.rowCount {
+            let value: Double? = table.withField(row: row, column: target) {
+                isMissing($0) ? .nan : parseNumber($0, decimalComma: table.hasDecimalCommas)
+            }
+            guard let value, value.isNaN || Float(value).isFinite else {
+                throw .targetNotNumber(
+                    path: table.path, line: table.line(ofRow: row), column: column,
+                    text: shortened(table.field(row: row, column: target)), isTooLarge: value != nil, loss: loss)
+            }
+            if value.isNaN { continue }
+            targets.append(Float(value))
+            rows.append(row)
+        }
+        guard !rows.isEmpty else {
+            throw .targetUnusable(path: table.path, column: column, problem: "it is empty in every row")
+        }
+        try MemoryBudget.check("the table \(table.path)", bytes: table.rowCount * inputs.count * 4)
+        var (columns, values) = try features(of: inputs, in: table)
+        var notes: [String] = []
+        if rows.count < table.rowCount {
+            values = rows.flatMap { values[$0 * columns.count..<($0 + 1) * columns.count] }
+            let kept = Set(rows)
+            let missing = (0..<table.rowCount).filter { !kept.contains($0) }
+            let lines = missing.prefix(5).map { String(table.line(ofRow: $0)) }.joined(separator: ", ")
+            notes = [
+                "\(missing.count) of \(table.rowCount) rows of \(table.path) have no value in the target column '\(column)' "
+                    + "and were left out (line \(lines)\(missing.count > 5 ? ", …" : ""))."
+            ]
+        }
+        return Dataset(
+            name: name, shape: .vector(columns.count), classes: [column], columns: columns, features: .floats(values),
+            labels: Array(repeating: 0, count: rows.count), targets: targets, origin: origin,
+            target: column, notes: notes)
     }
 
     // MARK: The label
@@ -83,14 +132,14 @@ enum TableLoader {
         if let (fraction, _) = values.first(where: { $0.1 != $0.1.rounded() }) {
             throw .targetUnusable(
                 path: table.path, column: column,
-                problem: "it holds quantities such as \(fraction), and only classes can be learnt; choose another "
-                    + "with --target")
+                problem: "it holds quantities such as \(fraction), which are no classes: to predict numbers set "
+                    + "training.loss to mean_squared_error, or choose another column with --target")
         }
         if names.count > maximumNumericClasses {
             throw .targetUnusable(
                 path: table.path, column: column,
-                problem: "it holds \(names.count) different numbers, and only classes can be learnt; choose another "
-                    + "with --target")
+                problem: "it holds \(names.count) different numbers, too many for classes: to predict numbers set "
+                    + "training.loss to mean_squared_error, or choose another column with --target")
         }
         return values.sorted { $0.1 < $1.1 }.map(\.0)
     }

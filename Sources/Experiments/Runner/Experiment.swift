@@ -17,7 +17,7 @@ public struct Experiment: Sendable {
     public init(spec: Spec, yaml: String) throws {
         self.spec = spec
         self.yaml = yaml
-        dataset = try DatasetLoader.load(spec.data)
+        dataset = try DatasetLoader.load(spec.data, for: spec.training.loss)
         splits = try Splits(dataset, spec.data)
         preprocessing = Preprocessing(fitting: dataset, train: splits.train, spec: spec.data)
         try Augmentation.check(spec.augment, shape: preprocessing.shape)
@@ -39,7 +39,7 @@ public struct Experiment: Sendable {
 
     /// All examples, preprocessed.
     public var prepared: PreparedExamples {
-        PreparedExamples(dataset.features, labels: dataset.labels, by: preprocessing)
+        PreparedExamples(dataset.features, labels: dataset.labels, targets: dataset.targets, by: preprocessing)
     }
 
     /// All examples and the indices of those to train on: the training split, and with SMOTE made-up ones behind all others.
@@ -140,7 +140,9 @@ public struct Experiment: Sendable {
             learningRate: Double(spec.training.optimizer.learningRate), trainExamples: splits.train.count,
             validationExamples: splits.validation.count, testExamples: splits.test.count,
             watchedSplit: splits.watched, seed: spec.training.seed, kernels: Machine.kernels,
-            estimate: estimate(workers: trainer.workers, peak: peak), tariff: tariff)
+            target: dataset.targets.map { _ in dataset.classes[0] },
+            estimate: estimate(workers: trainer.workers, peak: peak),
+            tariff: tariff)
     }
 }
 
@@ -156,7 +158,7 @@ extension FeatureStorage {
 }
 
 extension Dataset {
-    /// SHA-256 of values and labels.
+    /// SHA-256 of values and labels, and of the numbers to predict where there are any.
     var sha256: String {
         let values =
             switch features {
@@ -165,6 +167,7 @@ extension Dataset {
             case .streamed(let examples): examples.sha256
             }
         let labels = labels.withUnsafeBytes { SHA256.hex($0) }
-        return SHA256.hex(Array((values + labels).utf8))
+        let targets = targets.map { $0.withUnsafeBytes { SHA256.hex($0) } } ?? ""
+        return SHA256.hex(Array((values + labels + targets).utf8))
     }
 }

@@ -59,10 +59,18 @@ public struct TrainedModel: Sendable {
 
     /// A model measured on a test split.
     public struct Evaluation: Sendable {
-        public var confusion: ConfusionMatrix
-        public var logLoss: Double
+        public var outcome: Outcome
         public var examples: Int
+        /// Where numbers are predicted: the name of that number alone.
         public var classes: [String]
+        /// What should be known of how the data were read, in sentences.
+        public var notes: [String]
+
+        /// What was found.
+        public enum Outcome: Sendable {
+            case classes(ConfusionMatrix, logLoss: Double)
+            case numbers(RegressionScores)
+        }
     }
 
     /// Measures the model on the test split of its data.
@@ -70,18 +78,27 @@ public struct TrainedModel: Sendable {
     public func evaluate(data: String?, workers: Int) throws -> Evaluation {
         var spec = spec
         if let data { spec.data.path = data }
-        let dataset = try DatasetLoader.load(spec.data)
+        let dataset = try DatasetLoader.load(spec.data, for: spec.training.loss)
         try check(dataset)
         let test = try Splits(dataset, spec.data).test
-        let prepared = PreparedExamples(dataset.features, labels: dataset.labels, by: preprocessing)
+        let prepared = PreparedExamples(
+            dataset.features, labels: dataset.labels, targets: dataset.targets, by: preprocessing)
         let inference = try Predictor(
             network, weights: weights, loss: spec.training.loss, data: prepared, workers: workers
         ).infer(test)
-        let labels = test.map { dataset.labels[Int($0)] }
+        let outcome: Evaluation.Outcome
+        if spec.training.loss.isRegression {
+            guard
+                let scores = RegressionScores(predictions: inference.probabilities, truth: inference.targets)
+            else { preconditionFailure("a test split is not empty") }
+            outcome = .numbers(scores)
+        } else {
+            let matrix = ConfusionMatrix(
+                probabilities: inference.probabilities, labels: inference.labels, classes: preprocessing.classes.count)
+            outcome = .classes(matrix, logLoss: inference.meanLoss)
+        }
         return Evaluation(
-            confusion: ConfusionMatrix(
-                probabilities: inference.probabilities, labels: labels, classes: network.classes),
-            logLoss: inference.meanLoss, examples: test.count, classes: preprocessing.classes)
+            outcome: outcome, examples: test.count, classes: preprocessing.classes, notes: dataset.notes)
     }
 
     /// Refuses data that the preprocessing was not made for.
@@ -92,7 +109,8 @@ public struct TrainedModel: Sendable {
         }
         if dataset.classes != preprocessing.classes {
             throw .otherData(
-                path: path, field: "classes", model: list(preprocessing.classes), data: list(dataset.classes))
+                path: path, field: spec.training.loss.isRegression ? "targets" : "classes",
+                model: list(preprocessing.classes), data: list(dataset.classes))
         }
         if dataset.columns != preprocessing.columns {
             throw .otherData(

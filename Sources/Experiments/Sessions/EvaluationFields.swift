@@ -1,10 +1,13 @@
-// EvaluationFields: the fields of an `evaluated` line that hold a confusion matrix, ROC curves and weight histograms.
+// EvaluationFields: the fields of an `evaluated` line that hold a confusion matrix, ROC curves, errors of numbers, and
+// weight histograms.
 
 import Engine
 
 extension EventLine {
     /// Most classes of a line that is read; more are not written either.
     private static let mostClasses = 1_000
+    /// Most pairs of predicted and true numbers of a line that is read; more are not written either.
+    private static let mostPairs = RegressionDetail.maximumPairs
     /// Counts beyond this would overflow when a screen adds them.
     private static let counts = 0...Int(Int32.max)
 
@@ -15,6 +18,20 @@ extension EventLine {
             line.add("roc/\(index)", zip(curve.falsePositiveRates, curve.truePositiveRates).flatMap { [$0, $1] })
             line.add("thresholds/\(index)", curve.thresholds)
         }
+    }
+
+    static func add(_ regression: RegressionDetail, to line: inout JSONText) {
+        // As short as a 32-bit number can be: a pair takes half the bytes of two doubles.
+        func text(_ value: Float) -> String { value.isFinite ? value.description : JSONText.number(Double(value)) }
+        func list(_ texts: [String]) -> String { "[\(texts.joined(separator: ","))]" }
+        line.add("examples", regression.scores.count)
+        line.add("pairs", raw: list(regression.pairs.flatMap { [text($0.truth), text($0.prediction)] }))
+        line.add(
+            "residuals", raw: list([JSONText.number(regression.reach)] + regression.residuals.map(String.init)))
+        line.add(
+            "largest",
+            raw: list(
+                regression.largest.flatMap { ["\($0.index)", text($0.pair.truth), text($0.pair.prediction)] }))
     }
 
     static func add(_ weights: [WeightHistogram], to line: inout JSONText) {
@@ -46,6 +63,41 @@ extension EventLine {
         }
         let rows = areas.indices.map { Array(flat[$0 * areas.count..<($0 + 1) * areas.count]) }
         return EvaluationDetail(confusion: rows, roc: curves)
+    }
+
+    /// The errors of predicted numbers of an `evaluated` line; nil where it has none.
+    static func regression(
+        of split: Split, from fields: LineFields
+    ) throws(EventLineError) -> RegressionDetail? {
+        func name(_ measure: String) -> String { "\(split.rawValue)/\(measure)" }
+        guard fields.has(name("rmse")) else { return nil }
+        let scores = RegressionScores(
+            count: try fields.integer("examples", in: 1...counts.upperBound), mae: try fields.double(name("mae")),
+            rmse: try fields.double(name("rmse")), r2: fields.has(name("r2")) ? try fields.double(name("r2")) : nil)
+        let numbers = try fields.doubles("pairs")
+        guard numbers.count % 2 == 0, numbers.count <= mostPairs * 2 else {
+            throw fields.wrong("pairs", "pairs of numbers, \(mostPairs) at most")
+        }
+        let pairs = stride(from: 0, to: numbers.count, by: 2).map {
+            RegressionDetail.Pair(truth: Float(numbers[$0]), prediction: Float(numbers[$0 + 1]))
+        }
+        let bins = try fields.doubles("residuals")
+        guard let reach = bins.first, reach.isFinite, reach >= 0, (2...1 + mostClasses).contains(bins.count),
+            bins.dropFirst().allSatisfy({ $0 >= 0 && $0 <= Double(counts.upperBound) && $0 == $0.rounded() })
+        else { throw fields.wrong("residuals", "the largest residual and the counts of the bins") }
+        let worst = try fields.doubles("largest")
+        guard worst.count % 3 == 0, worst.count <= mostPairs * 3,
+            stride(from: 0, to: worst.count, by: 3).allSatisfy({
+                worst[$0] >= 0 && worst[$0] <= Double(counts.upperBound) && worst[$0] == worst[$0].rounded()
+            })
+        else { throw fields.wrong("largest", "place, truth and prediction of examples") }
+        return RegressionDetail(
+            scores: scores, pairs: pairs, reach: reach, residuals: bins.dropFirst().map { Int($0) },
+            largest: stride(from: 0, to: worst.count, by: 3).map {
+                RegressionDetail.Miss(
+                    index: Int(worst[$0]),
+                    pair: RegressionDetail.Pair(truth: Float(worst[$0 + 1]), prediction: Float(worst[$0 + 2])))
+            })
     }
 
     private static func curve(_ index: Int, area: Double?, from fields: LineFields) throws(EventLineError) -> ROCCurve {

@@ -42,7 +42,8 @@ public enum EventLine {
             add(step: event.step, epoch: event.epoch, seconds: event.seconds, to: &line)
             line.add("count", event.count)
             line.add("train/loss", event.loss)
-            line.add("train/accuracy", event.accuracy)
+            // Numbers have none.
+            if !event.accuracy.isNaN { line.add("train/accuracy", event.accuracy) }
             line.add("learning_rate", event.learningRate)
         case .progressed(let event):
             add(step: event.step, epoch: event.epoch, seconds: event.seconds, to: &line)
@@ -53,8 +54,8 @@ public enum EventLine {
         case .evaluated(let event):
             add(step: event.step, epoch: event.epoch, seconds: event.seconds, to: &line)
             line.add("split", event.split.rawValue)
-            line.add("\(event.split.rawValue)/loss", event.loss)
-            line.add("\(event.split.rawValue)/accuracy", event.accuracy)
+            for (name, value) in event.measures { line.add("\(event.split.rawValue)/\(name)", value) }
+            if let regression = event.regression { add(regression, to: &line) }
             if let detail = event.detail { add(detail, to: &line) }
             add(event.weights, to: &line)
         case .checkpointed(let event):
@@ -167,6 +168,7 @@ public enum EventLine {
         line.add("watched_split", event.watchedSplit.rawValue)
         line.add("seed", event.seed)
         line.add("kernels", event.kernels)
+        if let target = event.target { line.add("target", target) }
         if let estimate = event.estimate {
             line.add("operations_per_example", estimate.operationsPerExample)
             if let peak = estimate.peakGigaflopPerSecond { line.add("peak_gflop_per_s", peak) }
@@ -197,7 +199,8 @@ public enum EventLine {
                 .init(
                     step: try fields.integer("step"), epoch: try fields.integer("epoch"),
                     seconds: try fields.double("seconds"), count: try fields.integer("count"),
-                    loss: try fields.double("train/loss"), accuracy: try fields.double("train/accuracy"),
+                    loss: try fields.double("train/loss"),
+                    accuracy: fields.has("train/accuracy") ? try fields.double("train/accuracy") : .nan,
                     learningRate: try fields.double("learning_rate")))
         case "progressed":
             event = .progressed(
@@ -213,7 +216,9 @@ public enum EventLine {
                     step: try fields.integer("step"), epoch: try fields.integer("epoch"),
                     seconds: try fields.double("seconds"), split: split,
                     loss: try fields.double("\(split.rawValue)/loss"),
-                    accuracy: try fields.double("\(split.rawValue)/accuracy"), detail: try detail(from: fields),
+                    accuracy: fields.has("\(split.rawValue)/rmse")
+                        ? nil : try fields.double("\(split.rawValue)/accuracy"),
+                    detail: try detail(from: fields), regression: try regression(of: split, from: fields),
                     weights: try weights(from: fields)))
         case "checkpointed":
             event = .checkpointed(
@@ -281,7 +286,8 @@ public enum EventLine {
             validationExamples: try fields.integer("validation_examples"),
             testExamples: try fields.integer("test_examples"),
             watchedSplit: try fields.word("watched_split", as: Split.self), seed: try fields.unsigned("seed"),
-            kernels: try fields.string("kernels"), estimate: try estimate(from: fields),
+            kernels: try fields.string("kernels"),
+            target: fields.has("target") ? try fields.string("target") : nil, estimate: try estimate(from: fields),
             tariff: try tariff(from: fields))
     }
 

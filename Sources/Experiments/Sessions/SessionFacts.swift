@@ -75,7 +75,8 @@ public struct SessionFacts: Sendable, Equatable {
         do {
             let spec = try SpecFile.parse(yaml: yaml, file: "session").spec
             let network = try Network(
-                spec.network, input: preprocessing.shape, classes: preprocessing.classes.count)
+                spec.network, input: preprocessing.shape,
+                classes: spec.training.loss.outputs(classes: preprocessing.classes.count))
             // Each layer is of a size that was checked; the sum over thousands of them need not fit an Int.
             let work = network.layers.reduce(0.0) { $0 + Double($1.multiplyAdds) }
             return work < 0x1p62 ? network : nil

@@ -85,7 +85,7 @@ public final class SessionReader: Sendable {
         try checkpoints().last { $0.step <= step }
     }
 
-    /// The checkpoint that was best by the watched split's accuracy; nil before there is one.
+    /// The checkpoint that was best by what decided on the watched split; nil before there is one.
     public func bestCheckpoint() throws(SessionError) -> CheckpointRow? {
         try checkpoints().last { $0.best }
     }

@@ -115,14 +115,15 @@ public struct SessionSummary: Sendable, Equatable, Identifiable {
         case .stepped(let event):
             advance(event.step, event.epoch, event.seconds)
             metrics["train/loss"] = event.loss
-            metrics["train/accuracy"] = event.accuracy
+            if !event.accuracy.isNaN { metrics["train/accuracy"] = event.accuracy }
         case .progressed(let event):
             advance(event.step, event.epoch, event.seconds)
             metrics["images_per_s"] = event.imagesPerSecond
         case .evaluated(let event):
             advance(event.step, event.epoch, event.seconds)
-            metrics["\(event.split.rawValue)/loss"] = event.loss
-            metrics["\(event.split.rawValue)/accuracy"] = event.accuracy
+            // A measure that the newest evaluation leaves undefined is not that of an older one.
+            metrics["\(event.split.rawValue)/r2"] = nil
+            for (name, value) in event.measures { metrics["\(event.split.rawValue)/\(name)"] = value }
         case .finished(let event):
             advance(event.step, event.epoch, event.seconds)
             metrics.merge(event.metrics) { _, last in last }

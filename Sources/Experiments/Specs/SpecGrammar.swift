@@ -20,6 +20,11 @@ struct SpecGrammar {
         let augment = AugmentGrammar(problems).augment(fields.node("augment"), data: data)
         fields.end()
         guard let data else { return nil }
+        if data.balance != .none, training.loss.isRegression {
+            problems.add(
+                fields.node("data"),
+                "data.balance \(data.balance.rawValue) needs classes, but the loss is \(training.loss.name).")
+        }
         var spec = Spec(name: name, data: data, network: network, training: training)
         spec.augment = augment
         return spec
