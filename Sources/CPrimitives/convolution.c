@@ -472,9 +472,8 @@ void wb_call_destroy(wb_call *k) {
 }
 
 double wb_measure_conv_gflops(int bf16) {
-    // 5x5, so that neither goes by Winograd.
-    wb_conv_shape s = {.n = 8, .c = 64, .h = 16, .w = 16, .k = 64, .kh = 5, .kw = 5, .stride = 1, .dilation = 1, .groups = 1,
-                       .bf16 = bf16};
+    wb_conv_shape s = {.n = 8, .c = 64, .h = 16, .w = 16, .k = 64, .kh = 3, .kw = 3, .stride = 1, .pad_top = 1, .pad_left = 1,
+                       .pad_bottom = 1, .pad_right = 1, .dilation = 1, .groups = 1, .bf16 = bf16};
     char error[128];
     wb_conv *c = wb_conv_create(&s, 16, 0, 0, NULL, error, sizeof error);
     if (!c) return 0;
@@ -485,7 +484,7 @@ double wb_measure_conv_gflops(int bf16) {
     memset(w, 0, weights * 4), memset(b, 0, 256);
     for (size_t i = 0; i < in; i++) x[i] = (float)(i % 7) * 0.1f;
     wb_call *k = wb_conv_bind_forward(c, x, w, b, y);
-    double best = 0, work = 2.0 * s.n * s.k * s.c * 25 * c->oh * c->ow;
+    double best = 0, work = 2.0 * s.n * s.k * s.c * 9 * c->oh * c->ow;
     for (int r = 0; r < 20; r++) {
         uint64_t start = wb_clock_ns();
         wb_call_run(k, scratch);

@@ -75,7 +75,8 @@ struct BenchCommand: ParsableCommand {
 struct BenchKernelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kernels",
-        abstract: "Time of each layer of the bench cases on one thread, forward and backward, beside the measured peak.")
+        abstract: "Time of each layer of the bench cases on one thread, forward and backward, beside the measured peak."
+    )
 
     @Option(name: .customLong("case"), help: "cifar-cnn, mnist-cnn, vgg-small or tabular-mlp (default: all).")
     var name: String?
@@ -124,7 +125,7 @@ struct BenchKernelsCommand: ParsableCommand {
         }
         func column(_ seconds: Double, _ rate: Double) -> String {
             padded("\(Int((seconds * 1e6).rounded()))", 8) + " us"
-                + (rate > 0 ? padded(Format.percent(rate / peak), 7) : String(repeating: " ", count: 7))
+                + (rate > 0 ? padded("\(Int((rate / peak * 100).rounded())) %", 7) : String(repeating: " ", count: 7))
         }
         let name = "  " + time.name + String(repeating: " ", count: max(1, 26 - time.name.count))
         Output.line(

@@ -284,6 +284,6 @@ void wb_update_f32(size_t count, const wb_update *u, float *p, float *m, float *
 
 /// Peak of float32 multiply-adds on this thread, GFLOP/s, measured over about 50 ms.
 double wb_measure_peak_gflops(void);
-/// Speed of a 5x5 convolution of 8 images of 64 channels and 16x16 pixels by direct sums on this thread, GFLOP/s; 0 when
-/// there is none of that precision here.
+/// Speed of a 3x3 convolution of 8 images of 64 channels and 16x16 pixels on this thread as training computes it (float32
+/// goes by Winograd), in GFLOP/s of the plain sums; 0 when there is none of that precision here.
 double wb_measure_conv_gflops(int bf16);

@@ -67,9 +67,8 @@ public struct LayerTime: Sendable, Equatable {
         let backwardTimes = Array(backward.reversed().map(best).reversed())
 
         let flows = network.gradientFlows(toInput: false)
-        let byName = Dictionary(network.layers.map { ($0.summary, $0) }, uniquingKeysWith: { first, _ in first })
         return layers.indices.map { index in
-            let layer = byName[layers[index].name]
+            let layer = layers[index].index < 0 ? nil : network.layers[layers[index].index]
             let operations = 2 * Double(layer?.multiplyAdds ?? 0) * Double(examples)
             let passes = layer.map { flows[$0.inputs[0]] == true ? 2.0 : 1.0 } ?? 0
             return LayerTime(

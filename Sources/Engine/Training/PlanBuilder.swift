@@ -352,9 +352,9 @@ final class PlanBuilder {
         return (named.layers.map(\.layer), named.logits)
     }
 
-    /// As ``layers(from:inputGradient:)``, each with the name of what it computes.
+    /// As ``layers(from:inputGradient:)``, each with the name of what it computes and the index of its layer (-1: none).
     func namedLayers(from input: BatchTensor, inputGradient: Bool = false)
-        -> (layers: [(name: String, layer: any PlannedLayer)], logits: BatchTensor)
+        -> (layers: [(name: String, index: Int, layer: any PlannedLayer)], logits: BatchTensor)
     {
         var line = LayerLine(self, input: input, inputGradient: inputGradient)
         for layer in network.layers { line.append(layer) }
@@ -365,8 +365,8 @@ final class PlanBuilder {
 /// Planned layers in the network's order, and the tensors between them.
 private struct LayerLine {
     let plan: PlanBuilder
-    var planned: [(name: String, layer: any PlannedLayer)] = []
-    private var name = "input"
+    var planned: [(name: String, index: Int, layer: any PlannedLayer)] = []
+    private var at: NetworkLayer?
     private(set) var last: BatchTensor
     private let flows: [Int: Bool]
     /// What is still to be handed out of each layer's output: one tensor a consumer.
@@ -388,7 +388,7 @@ private struct LayerLine {
             return
         }
         let fork = PlannedFork(plan, tensor, branches: consumers, needsGradient: flows[index] == true)
-        planned.append(("fork", fork))
+        planned.append(("fork", -1, fork))
         ready[index] = fork.outputs
     }
 
@@ -398,12 +398,12 @@ private struct LayerLine {
     }
 
     private mutating func plan(_ layer: any PlannedLayer, _ output: BatchTensor) -> BatchTensor {
-        planned.append((name, layer))
+        planned.append((at?.summary ?? "", at?.index ?? -1, layer))
         return output
     }
 
     mutating func append(_ layer: NetworkLayer) {
-        name = layer.summary
+        at = layer
         var inputs = layer.inputs.map { take($0) }
         let needsGradient = flows[layer.inputs[0]] == true
         if case .dense = layer.spec, plan.precision == .bf16 {
@@ -480,7 +480,7 @@ private struct LayerLine {
             plan, activation, tensor, width: layer.output.count,
             needsGradient: isOfInput ? flows[layer.inputs[0]] == true : flows[layer.index] == true)
         made.output.order = tensor.order
-        planned.append((activation.name, made))
+        planned.append((activation.name, -1, made))
         return made.output
     }
 }

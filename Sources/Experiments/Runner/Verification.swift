@@ -179,7 +179,6 @@ private struct Script {
                 case .paused: commands[e.step, default: []].append(.pause)
                 case .continued: commands[e.step, default: []].append(.continue)
                 case .learningRate(let rate): commands[e.step, default: []].append(.setLearningRate(rate))
-                default: break
                 }
             case .resumed(let e):
                 // What was computed after the checkpoint that the run went on from was computed again.
