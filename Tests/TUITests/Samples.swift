@@ -116,15 +116,6 @@ enum Sample {
         return events
     }
 
-    /// What a machine gave.
-    private static func work(_ step: Int) -> RunEvent.Work {
-        let waited = 0.09 + 0.03 * noise(step + 5)
-        let shares = [0.02, 0.31, 0.46, 0.01, 0.06].map { $0 / 0.86 * (1 - waited) }
-        return RunEvent.Work(
-            shares: shares + [waited], gigaflopPerSecond: 20.6 + 2 * noise(step + 99), peakFraction: 0.09,
-            residentBytes: 97_517_568)
-    }
-
     /// The events of a run that predicts numbers, `examples` of them on each evaluation.
     static func numbers(_ head: RunEvent.Started, examples: Int = 160, epochs: Int? = nil) -> [RunEvent] {
         var events: [RunEvent] = [.started(head)]
@@ -144,8 +135,7 @@ enum Sample {
                 .progressed(
                     RunEvent.Progressed(
                         step: step, epoch: epoch, seconds: seconds, imagesPerSecond: 69_800 + 900 * noise(step + 99),
-                        busy: [0.93, 0.88], remainingSeconds: Double(head.totalSteps - step) * 0.031,
-                        work: work(step))))
+                        busy: [0.93, 0.88], remainingSeconds: Double(head.totalSteps - step) * 0.031)))
             events.append(
                 .evaluated(
                     RunEvent.Evaluated(
@@ -185,6 +175,15 @@ enum Sample {
             preconditionFailure("\(examples) examples")
         }
         return detail
+    }
+
+    /// What a machine gave.
+    private static func work(_ step: Int) -> RunEvent.Work {
+        let waited = 0.09 + 0.03 * noise(step + 5)
+        let shares = [0.02, 0.31, 0.46, 0.01, 0.06].map { $0 / 0.86 * (1 - waited) }
+        return RunEvent.Work(
+            shares: shares + [waited], gigaflopPerSecond: 20.6 + 2 * noise(step + 99), peakFraction: 0.09,
+            residentBytes: 97_517_568)
     }
 
     /// A confusion matrix and ROC curves of a model that gets better with `skill`.

@@ -141,8 +141,7 @@ public struct Experiment: Sendable {
             validationExamples: splits.validation.count, testExamples: splits.test.count,
             watchedSplit: splits.watched, seed: spec.training.seed, kernels: Machine.kernels,
             target: dataset.targets.map { _ in dataset.classes[0] },
-            estimate: estimate(workers: trainer.workers, peak: peak),
-            tariff: tariff)
+            estimate: estimate(workers: trainer.workers, peak: peak), tariff: tariff)
     }
 }
 
