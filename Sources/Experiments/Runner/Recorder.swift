@@ -147,7 +147,8 @@ final class Recorder: @unchecked Sendable {
                 switch item {
                 case .event(let event): events.append(event)
                 case .checkpoint(let snapshot, let event):
-                    guard index == checkpoints.last || index == best else { continue }
+                    // That of step 0 is what a run from another one's weights began with.
+                    guard index == checkpoints.last || index == best || snapshot.step == 0 else { continue }
                     tell(try writer.append(events))
                     events = []
                     stored = index
