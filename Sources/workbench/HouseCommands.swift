@@ -142,6 +142,7 @@ struct BenchTrainCommand: ParsableCommand {
     @Option(name: .customLong("case"), help: "cifar-cnn, mnist-cnn, vgg-small or tabular-mlp.") var name: String
     @Option(help: "Examples a step.") var batch = 32
     @Option(help: "f32 or bf16.") var precision = "f32"
+    @Flag(help: "Flip, crop and noise on every image.") var augment = false
     @OptionGroup var workerOptions: WorkerOptions
     @Flag(help: "One JSON object on stdout.") var json = false
 
@@ -151,11 +152,14 @@ struct BenchTrainCommand: ParsableCommand {
             throw ValidationError("--case \(name) is unknown: choose \(known).")
         }
         guard (1...65536).contains(batch) else { throw ValidationError("--batch \(batch) is not between 1 and 65536.") }
+        if augment, benchmark == .tabularMLP {
+            throw ValidationError("--augment changes images; tabular-mlp is a table.")
+        }
         let workers = workerOptions.workers ?? Machine.processors
         guard let precision = Precision(rawValue: precision) else {
             throw ValidationError("--precision \(sanitised(precision)) is unknown: choose f32 or bf16.")
         }
-        let result = try benchmark.run(batch: batch, workers: workers, precision: precision)
+        let result = try benchmark.run(batch: batch, workers: workers, precision: precision, augments: augment)
         let peak = Machine.measurePeak() * Double(min(workers, Machine.processors))
         let rss = HostFacts.peakResidentBytes >> 20
         if json {

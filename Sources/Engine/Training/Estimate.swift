@@ -66,7 +66,8 @@ extension MemoryEstimate {
         let rest = trainExamples % batch
         var plans = [batch]
         if rest > 0 { plans.append(rest) }
-        let shardSize = (batch + spec.shards - 1) / spec.shards
+        let shards = spec.shards(of: network, batch: batch)
+        let shardSize = (batch + shards - 1) / shards
         var trained = 0.0
         var sharded = 0.0
         for layer in network.layers {

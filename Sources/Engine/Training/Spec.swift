@@ -203,8 +203,9 @@ public struct TrainingSpec: Sendable, Equatable {
     public var epochs: Int = 10
     /// Examples a step (at least 1); the last batch of an epoch may be smaller.
     public var batch: Int = 32
-    /// Into how many pieces a batch is cut for the workers; a part of the result, so the same on every machine (1 to 64).
-    public var shards: Int = 8
+    /// Into how many pieces a batch is cut for the workers (1 to 64); a part of the result, so the same on every machine.
+    /// Nil: as many as the batch and the network ask for, see ``shards(of:batch:)``.
+    public var shards: Int?
     /// Seed of initial weights, shuffling, dropout and augmentation.
     public var seed: UInt64 = 1
     public var optimizer: OptimizerSpec = .adam(learningRate: 0.001)
@@ -226,4 +227,17 @@ public struct TrainingSpec: Sendable, Equatable {
     public var checkpointSeconds: Double = 10
 
     public init() {}
+
+    /// The shards of a batch of `batch` examples for `network`: ``shards``, or 8, and for images so many more that a shard has
+    /// four of them, whose activations a core can keep in its cache, as long as the shards' gradients stay below 32 MiB.
+    public func shards(of network: Network, batch: Int) -> Int {
+        if let shards { return shards }
+        guard case .image = network.input else { return 8 }
+        // Wide dense weights have no gradients by shards.
+        let summed = network.parameters.reduce(0) { sum, parameter in
+            let isWide = parameter.shape.count == 2 && parameter.count >= wideWeights
+            return parameter.isTrained && !isWide ? sum + parameter.count : sum
+        }
+        return max(8, min(64, (8 << 20) / max(1, summed), (batch + 3) / 4))
+    }
 }

@@ -52,6 +52,8 @@ public final class Trainer {
     /// Examples a step; the last one of an epoch may have fewer.
     public let batch: Int
     public let stepsPerEpoch: Int
+    /// Pieces that a batch is cut into.
+    public let shards: Int
     /// Steps done.
     public private(set) var step = 0
     /// The optimizer's rate, before the schedule: the spec's, or what a person set.
@@ -103,7 +105,8 @@ public final class Trainer {
         batch = min(spec.batch, train.count)
         stepsPerEpoch = (train.count + batch - 1) / batch
 
-        let shardSize = (batch + spec.shards - 1) / spec.shards
+        shards = spec.shards(of: network, batch: batch)
+        let shardSize = (batch + shards - 1) / shards
         let reference = try ConvSet(
             network, examples: shardSize, training: true, precision: spec.precision)
         parameters = Parameters(network, reference, keepsAverage: spec.averageDecay > 0)

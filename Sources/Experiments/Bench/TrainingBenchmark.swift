@@ -64,7 +64,8 @@ public enum TrainingBenchmark: String, CaseIterable, Sendable {
     }
 
     /// Measures training with batches of `batch` on `workers` threads.
-    public func run(batch: Int, workers: Int, precision: Precision = .f32) throws -> Result {
+    /// - Parameter augments: flip, crop and noise on every image.
+    public func run(batch: Int, workers: Int, precision: Precision = .f32, augments: Bool = false) throws -> Result {
         var random = CounterRandom(seed: 0, purpose: .benchmark)
         let labels = (0..<examples).map { _ in Int32(random.below(UInt32(classes))) }
         let names = (0..<classes).map(String.init)
@@ -89,6 +90,7 @@ public enum TrainingBenchmark: String, CaseIterable, Sendable {
         if self == .vggSmall { spec.optimizer = .sgd(learningRate: 0.01, momentum: 0.9) }
         let trainer = try Trainer(
             network, spec: spec, data: PreparedExamples(features, labels: labels, by: preprocessing), train: train,
+            augment: augments ? [.flip(horizontal: true), .crop(padding: 4), .noise(deviation: 0.02)] : [],
             workers: workers)
         var best = Duration.seconds(1_000_000)
         let clock = ContinuousClock()

@@ -135,7 +135,7 @@ public struct Experiment: Sendable {
         RunEvent.Started(
             name: spec.name, dataset: dataset.name, classes: dataset.classes, inputShape: network.input,
             layers: network.layers.map(\.summary), parameters: network.parameterCount, epochs: spec.training.epochs,
-            stepsPerEpoch: trainer.stepsPerEpoch, batch: trainer.batch, shards: spec.training.shards,
+            stepsPerEpoch: trainer.stepsPerEpoch, batch: trainer.batch, shards: trainer.shards,
             workers: trainer.workers, optimizer: spec.training.optimizer.name,
             learningRate: Double(spec.training.optimizer.learningRate), trainExamples: splits.train.count,
             validationExamples: splits.validation.count, testExamples: splits.test.count,

@@ -15,7 +15,7 @@ struct TrainingGrammar {
         var training = TrainingSpec()
         training.epochs = fields.int("epochs", in: 1...1_000_000, default: training.epochs) ?? 1
         training.batch = fields.int("batch", in: 1...65536, default: training.batch) ?? 1
-        training.shards = fields.int("shards", in: 1...64, default: training.shards) ?? 1
+        if fields.has("shards") { training.shards = fields.int("shards", in: 1...64) }
         training.seed = fields.seed("seed", default: training.seed)
         if fields.has("log_every") { training.logEvery = fields.int("log_every", in: 1...1_000_000) }
         training.checkpointSeconds =
