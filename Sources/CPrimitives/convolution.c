@@ -70,6 +70,7 @@ struct wb_call {
     // Arguments that are rounded to bfloat16 into the scratch first.
     struct { const float *from; size_t count, offset; dnnl_memory_t to; } rounded[2];
     int rounds;
+    int transient; // the output or its gradient is the running thread's
 };
 
 static size_t roundup(size_t n, size_t to) { return (n + to - 1) / to * to; }
@@ -371,7 +372,7 @@ static wb_call *reorder(const dnnl_memory_desc_t *from, const void *x, const dnn
 
 static void reorder_now(const dnnl_memory_desc_t *from, const void *x, const dnnl_memory_desc_t *to, void *y) {
     wb_call *k = reorder(from, x, to, y);
-    wb_call_run(k, NULL);
+    wb_call_run(k, NULL, NULL);
     wb_call_destroy(k);
 }
 void wb_conv_pack_weights(const wb_conv *c, const float *plain, float *stored) {
@@ -445,7 +446,14 @@ wb_call *wb_conv_bind_backward_repack(const wb_conv *c, const float *stored, flo
     return reorder(&c->stored, stored, &c->bwd_weights, wanted);
 }
 
-int wb_call_run(wb_call *k, void *scratch) {
+void wb_call_use_transient(wb_call *k) { k->transient = 1; }
+
+int wb_call_run(wb_call *k, void *scratch, void *transient) {
+    for (int i = 0; k->transient && i < k->count; i++) {
+        int rounds = k->rounds > 0 && k->args[i].memory == k->rounded[k->rounds - 1].to;
+        if ((k->args[i].arg == DNNL_ARG_DST || k->args[i].arg == DNNL_ARG_DIFF_DST) && !rounds)
+            dnnl_memory_set_data_handle(k->args[i].memory, transient);
+    }
     if (k->scratch) dnnl_memory_set_data_handle(k->scratch, scratch);
     if (k->via) {
         void *between = (char *)scratch + k->via_offset;
@@ -454,12 +462,14 @@ int wb_call_run(wb_call *k, void *scratch) {
     }
     for (int i = 0; i < k->rounds; i++) {
         void *to = (char *)scratch + k->rounded[i].offset;
-        wb_to_bf16(k->rounded[i].count, k->rounded[i].from, to);
+        // The gradient of the output is what is rounded last.
+        const float *from = k->transient && i == k->rounds - 1 && !k->rounded[i].from ? transient : k->rounded[i].from;
+        wb_to_bf16(k->rounded[i].count, from, to);
         dnnl_memory_set_data_handle(k->rounded[i].to, to);
     }
     if (!stream) wb_thread_prepare();
     dnnl_status_t status = dnnl_primitive_execute(k->primitive, stream, k->count, k->args);
-    if (status == dnnl_success && k->then) return wb_call_run(k->then, scratch);
+    if (status == dnnl_success && k->then) return wb_call_run(k->then, scratch, NULL);
     return (int)status;
 }
 
@@ -487,7 +497,7 @@ double wb_measure_conv_gflops(int bf16) {
     double best = 0, work = 2.0 * s.n * s.k * s.c * 9 * c->oh * c->ow;
     for (int r = 0; r < 20; r++) {
         uint64_t start = wb_clock_ns();
-        wb_call_run(k, scratch);
+        wb_call_run(k, scratch, NULL);
         double rate = work / (double)(wb_clock_ns() - start);
         if (rate > best) best = rate;
     }

@@ -11,6 +11,8 @@ typedef struct {
     void (*dense_finish)(int, int, int, size_t, const float *, int, const float *, int, float *, int);
     void (*max_pool_forward)(const wb_pool_shape *, const float *, float *);
     void (*max_pool_backward)(const wb_pool_shape *, const float *, const float *, const float *, int, float *);
+    void (*max_pool_forward_kept)(const wb_pool_shape *, const float *, int, float *, uint8_t *);
+    void (*max_pool_backward_kept)(const wb_pool_shape *, const uint8_t *, const float *, float *);
     void (*average_pool_forward)(const wb_pool_shape *, const float *, float *);
     void (*average_pool_backward)(const wb_pool_shape *, const float *, float *);
     void (*depthwise_forward)(const wb_depthwise_shape *, const float *, const float *, const float *, int, float *);
@@ -110,6 +112,12 @@ void wb_max_pool_forward_f32(const wb_pool_shape *s, const float *x, float *y) {
 void wb_max_pool_backward_f32(const wb_pool_shape *s, const float *x, const float *y, const float *dy, int relu,
                               float *dx) {
     k->max_pool_backward(s, x, y, dy, relu, dx);
+}
+void wb_max_pool_forward_kept_f32(const wb_pool_shape *s, const float *x, int relu, float *y, uint8_t *which) {
+    k->max_pool_forward_kept(s, x, relu, y, which);
+}
+void wb_max_pool_backward_kept_f32(const wb_pool_shape *s, const uint8_t *which, const float *dy, float *dx) {
+    k->max_pool_backward_kept(s, which, dy, dx);
 }
 void wb_average_pool_forward_f32(const wb_pool_shape *s, const float *x, float *y) { k->average_pool_forward(s, x, y); }
 void wb_average_pool_backward_f32(const wb_pool_shape *s, const float *dy, float *dx) { k->average_pool_backward(s, dy, dx); }

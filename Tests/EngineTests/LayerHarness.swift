@@ -99,7 +99,7 @@ enum LayerHarness {
         for layer in layers.reversed() { layer.backward(plan) }
         plan.flush()
 
-        let team = Team(workers: workers, scratchBytes: plan.scratchBytes)
+        let team = Team(workers: workers, scratchBytes: plan.scratchBytes, transientBytes: plan.transientBytes)
         defer { team.end() }
         pack(x, into: first.values, of: first, examples: examples, count: input.count)
         team.run(plan.prologue + plan.phases[..<forwardPhases])

@@ -81,8 +81,11 @@ wb_call *wb_conv_bind_backward_weights(const wb_conv *, const float *src, const 
 /// Stored weights to those that forward or backward wants, where they differ.
 wb_call *wb_conv_bind_forward_repack(const wb_conv *, const float *stored, float *wanted);
 wb_call *wb_conv_bind_backward_repack(const wb_conv *, const float *stored, float *wanted);
-/// Runs a bound call. `scratch` belongs to the running thread, aligned to 64 bytes. 0 on success.
-int wb_call_run(wb_call *, void *scratch);
+/// Says that the output (of forward) or its gradient (of backward) of a bound call lies at the start of the running thread's
+/// transient memory, wherever that is.
+void wb_call_use_transient(wb_call *);
+/// Runs a bound call. `scratch` and `transient` belong to the running thread, aligned to 64 bytes. 0 on success.
+int wb_call_run(wb_call *, void *scratch, void *transient);
 void wb_call_destroy(wb_call *);
 
 // ---- data ---------------------------------------------------------------------------------------------------------
@@ -144,6 +147,10 @@ void wb_max_pool_forward_f32(const wb_pool_shape *, const float *x, float *y);
 /// The gradient goes to the first largest value of a window. With `relu`, x is the output of a ReLU and the gradient
 /// of what went into that ReLU is written: nothing passes where x <= 0.
 void wb_max_pool_backward_f32(const wb_pool_shape *, const float *x, const float *y, const float *dy, int relu, float *dx);
+/// Windows of 2x2, 2 apart, not padded, of whole vectors of 16 channels: which of its four values each maximum is (the first of
+/// equals) is kept in `which`, 4 where no gradient passes (with `relu`: where the maximum is not positive).
+void wb_max_pool_forward_kept_f32(const wb_pool_shape *, const float *x, int relu, float *y, uint8_t *which);
+void wb_max_pool_backward_kept_f32(const wb_pool_shape *, const uint8_t *which, const float *dy, float *dx);
 void wb_average_pool_forward_f32(const wb_pool_shape *, const float *x, float *y);
 void wb_average_pool_backward_f32(const wb_pool_shape *, const float *dy, float *dx);
 /// Means over all pixels of each channel: (n, blocks, plane, block) to rows of `ld` floats, and back.

@@ -134,10 +134,14 @@ public struct ConvolutionError: Error, CustomStringConvertible {
 final class BoundCall {
     private let pointer: OpaquePointer
 
-    init(_ pointer: OpaquePointer) { self.pointer = pointer }
+    /// - Parameter isTransient: its output, or the gradient of it, lies in the running worker's transient memory.
+    init(_ pointer: OpaquePointer, isTransient: Bool = false) {
+        self.pointer = pointer
+        if isTransient { wb_call_use_transient(pointer) }
+    }
 
     @inline(__always) func run(_ worker: Worker) {
-        let status = wb_call_run(pointer, worker.scratch)
+        let status = wb_call_run(pointer, worker.scratch, worker.transient)
         precondition(status == 0, "oneDNN refused a planned call with status \(status)")
     }
 

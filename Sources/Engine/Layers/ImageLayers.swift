@@ -1,17 +1,47 @@
 // Layers on images: convolutions, pooling, flatten.
 import CPrimitives
 
+/// The bias of a convolution, or zeros that stand for it and a place that takes their gradient.
+struct ConvolutionBias {
+    private let slot: ParameterSlot?
+    private let none: UnsafeMutablePointer<Float>?
+    private let width: Int
+
+    init(_ plan: PlanBuilder, _ layer: NetworkLayer, channels: Int) {
+        slot = layer.parameters.count > 1 ? plan.parameters.slot(layer, 1) : nil
+        width = padded(channels)
+        none = slot == nil ? plan.arena.floats((plan.shards.count + 1) * width) : nil
+    }
+
+    func values(_ plan: PlanBuilder) -> UnsafeMutablePointer<Float> {
+        none ?? plan.parameters.values + (slot?.offset ?? 0)
+    }
+
+    func gradient(_ plan: PlanBuilder, _ shard: Shard) -> UnsafeMutablePointer<Float> {
+        if let slot { return plan.gradient(slot, shard) }
+        guard let none else { preconditionFailure("a bias or none") }
+        return none + (shard.index + 1) * width
+    }
+}
+
+extension PlanBuilder {
+    /// 1 where a weight of `conv` may be trained, 0 between its groups; nil: all may, or nothing is trained.
+    func mask(of conv: ConvHandle) -> UnsafeMutablePointer<Float>? {
+        guard training, let mask = conv.mask else { return nil }
+        let copy = arena.floats(mask.count)
+        mask.withUnsafeBufferPointer { if let from = $0.baseAddress { copy.update(from: from, count: $0.count) } }
+        return copy
+    }
+}
+
 /// A convolution with bias, its ReLU fused into forward.
 final class PlannedConvolution: PlannedLayer {
     let output: BatchTensor
     private let layer: NetworkLayer
     private let input: BatchTensor
     private let needsGradient: Bool
-    /// The weights between groups, which must stay zero.
     private let mask: UnsafeMutablePointer<Float>?
-    private let biasSlot: ParameterSlot?
-    /// Stands for the bias of a layer that has none, and takes its gradient.
-    private let noBias: UnsafeMutablePointer<Float>?
+    private let bias: ConvolutionBias
 
     init(_ plan: PlanBuilder, _ layer: NetworkLayer, _ input: BatchTensor, needsGradient: Bool) {
         self.layer = layer
@@ -20,31 +50,13 @@ final class PlannedConvolution: PlannedLayer {
         let conv = plan.convolution(layer, plan.shards[0])
         output = plan.activation(stride: conv.output.stride, image: conv.output)
         output.isReLU = layer.activation == .relu
-        biasSlot = layer.parameters.count > 1 ? plan.parameters.slot(layer, 1) : nil
-        noBias = biasSlot == nil ? plan.arena.floats((plan.shards.count + 1) * padded(conv.output.channels)) : nil
-        if plan.training, let mask = conv.mask {
-            let copy = plan.arena.floats(mask.count)
-            mask.withUnsafeBufferPointer { if let from = $0.baseAddress { copy.update(from: from, count: $0.count) } }
-            self.mask = copy
-        } else {
-            mask = nil
-        }
-    }
-
-    private func bias(_ plan: PlanBuilder) -> UnsafeMutablePointer<Float> {
-        if let noBias { return noBias }
-        return plan.parameters.values + (biasSlot?.offset ?? 0)
-    }
-
-    private func biasGradient(_ plan: PlanBuilder, _ shard: Shard) -> UnsafeMutablePointer<Float> {
-        if let biasSlot { return plan.gradient(biasSlot, shard) }
-        guard let noBias, let image = output.image else { preconditionFailure("a convolution makes images") }
-        return noBias + (shard.index + 1) * padded(image.channels)
+        bias = ConvolutionBias(plan, layer, channels: conv.output.channels)
+        mask = plan.mask(of: conv)
     }
 
     func forward(_ plan: PlanBuilder) {
         let weight = plan.parameters.slot(layer, 0)
-        let bias = bias(plan)
+        let bias = bias.values(plan)
         plan.perShard { shard in
             let conv = plan.convolution(layer, shard)
             precondition(conv.output.block == output.image?.block, "shards of one batch lie alike")
@@ -70,7 +82,7 @@ final class PlannedConvolution: PlannedLayer {
             let dw = plan.gradient(weight, shard)
             guard
                 let toWeights = wb_conv_bind_backward_weights(
-                    conv.pointer, input.values(shard), dy, dw, biasGradient(plan, shard))
+                    conv.pointer, input.values(shard), dy, dw, bias.gradient(plan, shard))
             else { preconditionFailure("oneDNN refused to bind a planned convolution") }
             let weightsCall = BoundCall(toWeights)
             var inputCall: BoundCall?
@@ -83,6 +95,98 @@ final class PlannedConvolution: PlannedLayer {
             }
             return { [inputCall, mask] worker in
                 if masksReLU { wb_relu_backward_f32(count, y, dy, dy) }
+                withExtendedLifetime(conv) {
+                    weightsCall.run(worker)
+                    if let mask { wb_multiply_f32(conv.storedFloats, dw, mask, dw) }
+                    inputCall?.run(worker)
+                }
+            }
+        }
+    }
+}
+
+/// A convolution, perhaps a ReLU, and the maximum over 2x2 windows, as one: between them nothing is stored but which value of a
+/// window was the largest. What the convolution gives, and the gradient of it, live in the worker's cache alone.
+final class PlannedPooledConvolution: PlannedLayer {
+    let output: BatchTensor
+    private let layer: NetworkLayer
+    private let input: BatchTensor
+    private let needsGradient: Bool
+    private let bias: ConvolutionBias
+    private let mask: UnsafeMutablePointer<Float>?
+    private let between: ImageLayout
+    private let which: UnsafeMutablePointer<UInt8>
+
+    init(
+        _ plan: PlanBuilder, _ layer: NetworkLayer, _ pool: NetworkLayer, _ input: BatchTensor, needsGradient: Bool
+    ) {
+        self.layer = layer
+        self.input = input
+        self.needsGradient = needsGradient
+        let conv = plan.convolution(layer, plan.shards[0])
+        between = conv.output
+        guard case .image(_, let height, let width) = pool.output else { preconditionFailure("pooling of vectors") }
+        let layout = ImageLayout(channels: between.channels, height: height, width: width, block: between.block)
+        output = plan.activation(stride: layout.stride, image: layout)
+        which = plan.arena.allocate(plan.examples * layout.stride)
+        bias = ConvolutionBias(plan, layer, channels: between.channels)
+        mask = plan.mask(of: conv)
+        let most = plan.shards.reduce(0) { max($0, $1.count) }
+        plan.needTransient(bytes: most * between.stride * MemoryLayout<Float>.stride)
+    }
+
+    private func shape(_ shard: Shard) -> wb_pool_shape {
+        let out = output.image ?? between
+        return wb_pool_shape(
+            n: Int32(shard.count), blocks: Int32(between.blocks), block: Int32(between.block), h: Int32(between.height),
+            w: Int32(between.width), out_h: Int32(out.height), out_w: Int32(out.width), size: 2, stride: 2, pad_top: 0,
+            pad_left: 0)
+    }
+
+    func forward(_ plan: PlanBuilder) {
+        let weight = plan.parameters.slot(layer, 0)
+        let bias = bias.values(plan)
+        let relu: Int32 = layer.activation == .relu ? 1 : 0
+        plan.perShard { shard in
+            let conv = plan.convolution(layer, shard)
+            precondition(conv.output.block == between.block, "shards of one batch lie alike")
+            let weights = plan.convolutionWeights(conv, weight, backward: false)
+            guard let pointer = wb_conv_bind_forward(conv.pointer, input.values(shard), weights, bias, nil) else {
+                preconditionFailure("oneDNN refused to bind a planned convolution")
+            }
+            let call = BoundCall(pointer, isTransient: true)
+            let (shape, y, which) = (shape(shard), output.values(shard), which + shard.first * output.stride)
+            return { worker in
+                // `conv` owns the primitive that `call` runs.
+                withExtendedLifetime(conv) { call.run(worker) }
+                let x = worker.transient.assumingMemoryBound(to: Float.self)
+                withUnsafePointer(to: shape) { wb_max_pool_forward_kept_f32($0, x, relu, y, which) }
+            }
+        }
+    }
+
+    func backward(_ plan: PlanBuilder) {
+        let weight = plan.parameters.slot(layer, 0)
+        plan.perShard { shard in
+            let conv = plan.convolution(layer, shard)
+            let dw = plan.gradient(weight, shard)
+            guard
+                let toWeights = wb_conv_bind_backward_weights(
+                    conv.pointer, input.values(shard), nil, dw, bias.gradient(plan, shard))
+            else { preconditionFailure("oneDNN refused to bind a planned convolution") }
+            let weightsCall = BoundCall(toWeights, isTransient: true)
+            var inputCall: BoundCall?
+            if needsGradient {
+                let weights = plan.convolutionWeights(conv, weight, backward: true)
+                guard
+                    let toInput = wb_conv_bind_backward_data(conv.pointer, nil, weights, input.gradient(shard))
+                else { preconditionFailure("oneDNN refused to bind a planned convolution") }
+                inputCall = BoundCall(toInput, isTransient: true)
+            }
+            let (shape, dy, which) = (shape(shard), output.gradient(shard), which + shard.first * output.stride)
+            return { [inputCall, mask] worker in
+                let dx = worker.transient.assumingMemoryBound(to: Float.self)
+                withUnsafePointer(to: shape) { wb_max_pool_backward_kept_f32($0, which, dy, dx) }
                 withExtendedLifetime(conv) {
                     weightsCall.run(worker)
                     if let mask { wb_multiply_f32(conv.storedFloats, dw, mask, dw) }

@@ -49,7 +49,7 @@ public struct LayerTime: Sendable, Equatable {
         }
         let forward = layers.map { layer in phases { layer.layer.forward(plan) } }
         let backward = Array(layers.reversed().map { layer in phases { layer.layer.backward(plan) } }.reversed())
-        let team = Team(workers: 1, scratchBytes: plan.scratchBytes)
+        let team = Team(workers: 1, scratchBytes: plan.scratchBytes, transientBytes: plan.transientBytes)
         defer { team.end() }
         team.run(plan.prologue)
         func best(_ phases: [Phase]) -> Double {

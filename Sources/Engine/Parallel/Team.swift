@@ -8,6 +8,8 @@ struct Worker {
     let index: Int
     /// Memory of its own for the tile at hand.
     let scratch: UnsafeMutableRawPointer
+    /// Memory for what lives between two layers of one tile.
+    let transient: UnsafeMutableRawPointer
     /// Nanoseconds of each ``StepPart``, to be added to; nil when nobody takes the time.
     var times: UnsafeMutablePointer<UInt64>?
 }
@@ -34,6 +36,7 @@ final class Team: @unchecked Sendable {
     let workers: Int
     private let handle: OpaquePointer
     private let scratch: [UnsafeMutableRawPointer]
+    private let transient: [UnsafeMutableRawPointer]
     private let memory = Arena()
     private let busy: UnsafeMutablePointer<UInt64>
     private var current: [Phase] = []
@@ -44,15 +47,21 @@ final class Team: @unchecked Sendable {
 
     /// Bytes of scratch that each worker has.
     let scratchBytes: Int
+    /// Bytes of transient memory that each worker has.
+    let transientBytes: Int
 
     /// Starts `workers` - 1 threads; the caller is worker 0.
-    init(workers: Int, scratchBytes: Int) {
+    init(workers: Int, scratchBytes: Int, transientBytes: Int = 0) {
         precondition(workers >= 1, "a team of \(workers) workers")
         self.workers = workers
         self.scratchBytes = scratchBytes
+        self.transientBytes = transientBytes
         handle = wb_team_create(Int32(workers), Int32(ProcessInfo.processInfo.activeProcessorCount))
         scratch = (0..<workers).map { [memory] _ in
             UnsafeMutableRawPointer(memory.allocate(scratchBytes, of: UInt8.self))
+        }
+        transient = (0..<workers).map { [memory] _ in
+            UnsafeMutableRawPointer(memory.allocate(transientBytes, of: UInt8.self))
         }
         busy = memory.allocate(workers * 8)
         times = memory.allocate(workers * 8)
@@ -86,7 +95,9 @@ final class Team: @unchecked Sendable {
     }
 
     private func work(_ index: Int) {
-        let worker = Worker(index: index, scratch: scratch[index], times: takesTime ? times + index * 8 : nil)
+        let worker = Worker(
+            index: index, scratch: scratch[index], transient: transient[index],
+            times: takesTime ? times + index * 8 : nil)
         var spent: UInt64 = 0
         for phase in current {
             let start = wb_clock_ns()

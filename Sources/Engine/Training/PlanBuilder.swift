@@ -172,6 +172,7 @@ final class PlanBuilder {
     /// Gradients of the sharded parameters, one array a shard.
     let shardGradients: UnsafeMutablePointer<Float>
     private(set) var scratchBytes = 64
+    private(set) var transientBytes = 0
     private(set) var phases: [Phase] = []
     /// Tiles that run when the whole step is known to be finite.
     private(set) var updates: [Tile] = []
@@ -261,6 +262,9 @@ final class PlanBuilder {
 
     /// Asks that every worker have at least this much scratch.
     func needScratch(bytes: Int) { scratchBytes = max(scratchBytes, bytes) }
+
+    /// Asks that every worker have at least this much transient memory.
+    func needTransient(bytes: Int) { transientBytes = max(transientBytes, bytes) }
 
     /// The planned convolution of `layer` for a shard.
     func convolution(_ layer: NetworkLayer, _ shard: Shard) -> ConvHandle {
@@ -367,6 +371,8 @@ private struct LayerLine {
     let plan: PlanBuilder
     var planned: [(name: String, index: Int, layer: any PlannedLayer)] = []
     private var at: NetworkLayer?
+    /// Layers that an earlier one computes.
+    private var done: Set<Int> = []
     private(set) var last: BatchTensor
     private let flows: [Int: Bool]
     /// What is still to be handed out of each layer's output: one tensor a consumer.
@@ -402,7 +408,22 @@ private struct LayerLine {
         return output
     }
 
+    /// The max pool that alone takes what the convolution `layer` gives and can be computed with it, while training.
+    private func pool(after layer: NetworkLayer) -> NetworkLayer? {
+        guard plan.training, case .conv = layer.spec, !layer.isDepthwise, [.linear, .relu].contains(layer.activation),
+            plan.convolution(layer, plan.shards[0]).output.block == 16
+        else { return nil }
+        var follower = layer
+        repeat {
+            let takers = plan.network.layers.filter { $0.inputs.contains(follower.index) }
+            guard takers.count == 1 else { return nil }
+            follower = takers[0]
+        } while follower.isTaken
+        return follower.spec == .maxPool(size: 2, stride: 2) ? follower : nil
+    }
+
     mutating func append(_ layer: NetworkLayer) {
+        if done.contains(layer.index) { return }
         at = layer
         var inputs = layer.inputs.map { take($0) }
         let needsGradient = flows[layer.inputs[0]] == true
@@ -416,6 +437,13 @@ private struct LayerLine {
         case .conv(let conv) where layer.isDepthwise:
             let made = PlannedDepthwise(plan, layer, input, conv, needsGradient: needsGradient)
             output = plan(made, made.output)
+        case .conv where pool(after: layer) != nil:
+            guard let pool = pool(after: layer) else { preconditionFailure("the pool was there") }
+            let made = PlannedPooledConvolution(plan, layer, pool, input, needsGradient: needsGradient)
+            planned.append(("\(layer.summary), \(pool.summary)", layer.index, made))
+            done.formUnion(layer.index + 1...pool.index)
+            give(made.output, of: pool.index)
+            return
         case .conv:
             let made = PlannedConvolution(plan, layer, input, needsGradient: needsGradient)
             output = plan(made, made.output)

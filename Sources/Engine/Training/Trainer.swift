@@ -155,7 +155,8 @@ public final class Trainer {
         ) { _ in forward }
         team = Team(
             workers: workers,
-            scratchBytes: max(plan.scratchBytes, lastPlan?.scratchBytes ?? 0, inference.scratchBytes))
+            scratchBytes: max(plan.scratchBytes, lastPlan?.scratchBytes ?? 0, inference.scratchBytes),
+            transientBytes: max(plan.transientBytes, lastPlan?.transientBytes ?? 0))
     }
 
     deinit { team.end() }

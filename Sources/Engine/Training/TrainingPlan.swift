@@ -152,6 +152,7 @@ struct StepOutcome {
 final class TrainingPlan {
     let examples: Int
     let scratchBytes: Int
+    let transientBytes: Int
     private let phases: [Phase]
     private let builder: PlanBuilder
     private let step: UnsafeMutablePointer<StepInput>
@@ -309,6 +310,7 @@ final class TrainingPlan {
         }
         phases = plan.prologue + plan.phases + [Phase(updates)]
         scratchBytes = plan.scratchBytes
+        transientBytes = plan.transientBytes
         builder = plan
         self.examples = examples
         self.step = step
@@ -318,7 +320,9 @@ final class TrainingPlan {
 
     /// Runs one step with what `step` holds.
     func run(on team: Team, takesTime: Bool = false) -> StepOutcome {
-        precondition(team.scratchBytes >= scratchBytes, "the team has too little scratch for this plan")
+        precondition(
+            team.scratchBytes >= scratchBytes && team.transientBytes >= transientBytes,
+            "the team has too little scratch for this plan")
         team.run(phases, takesTime: takesTime)
         var outcome = StepOutcome(lossSum: 0, hits: 0, applied: isFinite.allSatisfy { $0.pointee != 0 })
         for i in 0..<examples {
