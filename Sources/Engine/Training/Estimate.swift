@@ -141,6 +141,8 @@ extension Network {
         switch layer.spec {
         case .flatten where takesAnyOrder(layer.index): floats = 0
         case .activation(.relu) where layer.isTaken: floats = 0
+        // Only which value of a window was the largest is kept, a byte each.
+        case .conv: if let pool = pool(after: layer) { floats = MemoryEstimate.stride(pool.output, isInput: false) / 4 }
         default: break
         }
         if case .vector(let inputs) = layer.input, layer.isWideDense {

@@ -129,6 +129,20 @@ extension NetworkLayer {
 }
 
 extension Network {
+    /// The max pool of 2x2 windows that alone takes what the convolution `layer` gives, perhaps by way of its ReLU.
+    func pool(after layer: NetworkLayer) -> NetworkLayer? {
+        guard case .conv = layer.spec, !layer.isDepthwise, [.linear, .relu].contains(layer.activation) else {
+            return nil
+        }
+        var follower = layer
+        repeat {
+            let takers = layers.filter { $0.inputs.contains(follower.index) }
+            guard takers.count == 1 else { return nil }
+            follower = takers[0]
+        } while follower.isTaken
+        return follower.spec == .maxPool(size: 2, stride: 2) ? follower : nil
+    }
+
     /// Whether each tensor's gradient is wanted, by the layer that gives it: some parameter lies at it or before it.
     func gradientFlows(toInput: Bool) -> [Int: Bool] {
         var flows = [-1: toInput]
@@ -410,16 +424,10 @@ private struct LayerLine {
 
     /// The max pool that alone takes what the convolution `layer` gives and can be computed with it, while training.
     private func pool(after layer: NetworkLayer) -> NetworkLayer? {
-        guard plan.training, case .conv = layer.spec, !layer.isDepthwise, [.linear, .relu].contains(layer.activation),
+        guard plan.training, case .conv = layer.spec, !layer.isDepthwise,
             plan.convolution(layer, plan.shards[0]).output.block == 16
         else { return nil }
-        var follower = layer
-        repeat {
-            let takers = plan.network.layers.filter { $0.inputs.contains(follower.index) }
-            guard takers.count == 1 else { return nil }
-            follower = takers[0]
-        } while follower.isTaken
-        return follower.spec == .maxPool(size: 2, stride: 2) ? follower : nil
+        return plan.network.pool(after: layer)
     }
 
     mutating func append(_ layer: NetworkLayer) {
