@@ -39,6 +39,7 @@ enum Toy {
 final class Listener {
     var events: [RunEvent] = []
     var snapshots: [Snapshot] = []
+    var checkpoints: [RunEvent.Checkpointed] = []
     var commands: [(afterStep: Int, EngineCommand)] = []
     private var step = 0
 
@@ -50,6 +51,7 @@ final class Listener {
             },
             checkpoint: { [self] snapshot, event in
                 snapshots.append(snapshot)
+                checkpoints.append(event)
                 events.append(.checkpointed(event))
             },
             commands: { [self] _ in
@@ -277,6 +279,22 @@ struct TrainingTests {
         let last = try #require(watched.firstIndex(of: best)) + 3
         #expect(watched.count == last + 1 && finished.step == (last + 1) * trainer.stepsPerEpoch)
         #expect(trainer.infer(splits[splits.watched]).meanLoss == best)
+
+        // Killed behind any checkpoint, those after the last epoch among them, it ends in the same weights.
+        var bestSoFar: [ParameterValues]?
+        var tried = 0
+        for (snapshot, event) in zip(listener.snapshots, listener.checkpoints) {
+            if event.best { bestSoFar = snapshot.modelWeights }
+            guard snapshot.step >= (last - 1) * trainer.stepsPerEpoch else { continue }
+            tried += 1
+            let (again, _) = try recipe.trainer(workers: 1)
+            again.restore(snapshot)
+            var rest = TrainingLoop(
+                again, splits: splits, from: snapshot, bestWeights: bestSoFar, world: Listener().world)
+            let ended = try rest.run()
+            #expect(ended.step == finished.step && again.weights == trainer.weights, "from step \(snapshot.step)")
+        }
+        #expect(tried > trainer.stepsPerEpoch)
     }
 
     @Test func refusesStepsThatAreNotFinite() throws {

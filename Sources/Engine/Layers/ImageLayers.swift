@@ -24,6 +24,52 @@ struct ConvolutionBias {
     }
 }
 
+/// The calls that take the gradient of a convolution's output to its weights, bias and, if wanted, input, for one shard.
+struct ConvolutionBackward {
+    private let conv: ConvHandle
+    private let toWeights: BoundCall
+    private let toInput: BoundCall?
+    private let weightsGradient: UnsafeMutablePointer<Float>
+    private let mask: UnsafeMutablePointer<Float>?
+
+    /// - Parameters:
+    ///   - gradient: of the output; nil: it lies in the running worker's transient memory.
+    ///   - mask: see ``PlanBuilder/mask(of:)``.
+    init(
+        _ plan: PlanBuilder, _ layer: NetworkLayer, _ shard: Shard, input: BatchTensor,
+        gradient: UnsafeMutablePointer<Float>?, bias: ConvolutionBias, mask: UnsafeMutablePointer<Float>?,
+        needsGradient: Bool
+    ) {
+        let weight = plan.parameters.slot(layer, 0)
+        conv = plan.convolution(layer, shard)
+        self.mask = mask
+        weightsGradient = plan.gradient(weight, shard)
+        guard
+            let pointer = wb_conv_bind_backward_weights(
+                conv.pointer, input.values(shard), gradient, weightsGradient, bias.gradient(plan, shard))
+        else { preconditionFailure("oneDNN refused to bind a planned convolution") }
+        toWeights = BoundCall(pointer, isTransient: gradient == nil)
+        guard needsGradient else {
+            toInput = nil
+            return
+        }
+        let weights = plan.convolutionWeights(conv, weight, backward: true)
+        guard let pointer = wb_conv_bind_backward_data(conv.pointer, gradient, weights, input.gradient(shard)) else {
+            preconditionFailure("oneDNN refused to bind a planned convolution")
+        }
+        toInput = BoundCall(pointer, isTransient: gradient == nil)
+    }
+
+    func run(_ worker: Worker) {
+        // `conv` owns the primitives that the calls run.
+        withExtendedLifetime(conv) {
+            toWeights.run(worker)
+            if let mask { wb_multiply_f32(conv.storedFloats, weightsGradient, mask, weightsGradient) }
+            toInput?.run(worker)
+        }
+    }
+}
+
 extension PlanBuilder {
     /// 1 where a weight of `conv` may be trained, 0 between its groups; nil: all may, or nothing is trained.
     func mask(of conv: ConvHandle) -> UnsafeMutablePointer<Float>? {
@@ -72,34 +118,14 @@ final class PlannedConvolution: PlannedLayer {
     }
 
     func backward(_ plan: PlanBuilder) {
-        let weight = plan.parameters.slot(layer, 0)
-        let output = output
         let masksReLU = output.isReLU && !output.gradientIsMasked
         plan.perShard { shard in
-            let conv = plan.convolution(layer, shard)
-            let (dy, y) = (output.gradient(shard), output.values(shard))
-            let count = shard.count * output.stride
-            let dw = plan.gradient(weight, shard)
-            guard
-                let toWeights = wb_conv_bind_backward_weights(
-                    conv.pointer, input.values(shard), dy, dw, bias.gradient(plan, shard))
-            else { preconditionFailure("oneDNN refused to bind a planned convolution") }
-            let weightsCall = BoundCall(toWeights)
-            var inputCall: BoundCall?
-            if needsGradient {
-                let weights = plan.convolutionWeights(conv, weight, backward: true)
-                guard
-                    let toInput = wb_conv_bind_backward_data(conv.pointer, dy, weights, input.gradient(shard))
-                else { preconditionFailure("oneDNN refused to bind a planned convolution") }
-                inputCall = BoundCall(toInput)
-            }
-            return { [inputCall, mask] worker in
+            let (dy, y, count) = (output.gradient(shard), output.values(shard), shard.count * output.stride)
+            let calls = ConvolutionBackward(
+                plan, layer, shard, input: input, gradient: dy, bias: bias, mask: mask, needsGradient: needsGradient)
+            return { worker in
                 if masksReLU { wb_relu_backward_f32(count, y, dy, dy) }
-                withExtendedLifetime(conv) {
-                    weightsCall.run(worker)
-                    if let mask { wb_multiply_f32(conv.storedFloats, dw, mask, dw) }
-                    inputCall?.run(worker)
-                }
+                calls.run(worker)
             }
         }
     }
@@ -166,32 +192,14 @@ final class PlannedPooledConvolution: PlannedLayer {
     }
 
     func backward(_ plan: PlanBuilder) {
-        let weight = plan.parameters.slot(layer, 0)
         plan.perShard { shard in
-            let conv = plan.convolution(layer, shard)
-            let dw = plan.gradient(weight, shard)
-            guard
-                let toWeights = wb_conv_bind_backward_weights(
-                    conv.pointer, input.values(shard), nil, dw, bias.gradient(plan, shard))
-            else { preconditionFailure("oneDNN refused to bind a planned convolution") }
-            let weightsCall = BoundCall(toWeights, isTransient: true)
-            var inputCall: BoundCall?
-            if needsGradient {
-                let weights = plan.convolutionWeights(conv, weight, backward: true)
-                guard
-                    let toInput = wb_conv_bind_backward_data(conv.pointer, nil, weights, input.gradient(shard))
-                else { preconditionFailure("oneDNN refused to bind a planned convolution") }
-                inputCall = BoundCall(toInput, isTransient: true)
-            }
+            let calls = ConvolutionBackward(
+                plan, layer, shard, input: input, gradient: nil, bias: bias, mask: mask, needsGradient: needsGradient)
             let (shape, dy, which) = (shape(shard), output.gradient(shard), which + shard.first * output.stride)
-            return { [inputCall, mask] worker in
+            return { worker in
                 let dx = worker.transient.assumingMemoryBound(to: Float.self)
                 withUnsafePointer(to: shape) { wb_max_pool_backward_kept_f32($0, which, dy, dx) }
-                withExtendedLifetime(conv) {
-                    weightsCall.run(worker)
-                    if let mask { wb_multiply_f32(conv.storedFloats, dw, mask, dw) }
-                    inputCall?.run(worker)
-                }
+                calls.run(worker)
             }
         }
     }
@@ -204,8 +212,7 @@ final class PlannedDepthwise: PlannedLayer {
     private let input: BatchTensor
     private let needsGradient: Bool
     private let shape: wb_depthwise_shape
-    private let biasSlot: ParameterSlot?
-    private let noBias: UnsafeMutablePointer<Float>
+    private let bias: ConvolutionBias
 
     init(
         _ plan: PlanBuilder, _ layer: NetworkLayer, _ input: BatchTensor, _ conv: ConvolutionSpec, needsGradient: Bool
@@ -225,8 +232,7 @@ final class PlannedDepthwise: PlannedLayer {
             out_h: Int32(height), out_w: Int32(width), kernel: Int32(conv.kernel), stride: Int32(conv.stride),
             dilation: Int32(conv.dilation), pad_top: Int32(window.pads(from.height).before),
             pad_left: Int32(window.pads(from.width).before))
-        biasSlot = layer.parameters.count > 1 ? plan.parameters.slot(layer, 1) : nil
-        noBias = plan.arena.floats((plan.shards.count + 1) * from.blocks * from.block)
+        bias = ConvolutionBias(plan, layer, channels: from.channels)
     }
 
     private func shape(_ shard: Shard) -> wb_depthwise_shape {
@@ -237,7 +243,7 @@ final class PlannedDepthwise: PlannedLayer {
 
     func forward(_ plan: PlanBuilder) {
         let weights = plan.parameters.values + plan.parameters.slot(layer, 0).offset
-        let bias = biasSlot.map { plan.parameters.values + $0.offset } ?? noBias
+        let bias = bias.values(plan)
         let relu: Int32 = output.isReLU ? 1 : 0
         plan.perShard { shard in
             let (shape, x, y) = (shape(shard), input.values(shard), output.values(shard))
@@ -250,13 +256,12 @@ final class PlannedDepthwise: PlannedLayer {
         let weights = plan.parameters.values + slot.offset
         let masksReLU = output.isReLU && !output.gradientIsMasked
         let needsGradient = needsGradient
-        let channels = Int(shape.blocks * shape.block)
         plan.perShard { shard in
             let (shape, x, y) = (shape(shard), input.values(shard), output.values(shard))
             let (dx, dy) = (needsGradient ? input.gradient(shard) : x, output.gradient(shard))
             let count = shard.count * output.stride
             let dw = plan.gradient(slot, shard)
-            let db = biasSlot.map { plan.gradient($0, shard) } ?? noBias + (shard.index + 1) * channels
+            let db = bias.gradient(plan, shard)
             return { _ in
                 if masksReLU { wb_relu_backward_f32(count, y, dy, dy) }
                 withUnsafePointer(to: shape) {

@@ -348,12 +348,14 @@ public final class Trainer {
     }
 
     /// Takes parameters of another run: moments and averages begin anew. What the network does not have is left out.
-    public func load(_ weights: [ParameterValues]) {
+    /// - Returns: How many arrays had a place.
+    @discardableResult
+    public func load(_ weights: [ParameterValues]) -> Int {
         let shapes = Dictionary(uniqueKeysWithValues: network.parameters.map { ($0.name, $0.shape) })
-        for value in weights where shapes[value.name] == value.shape {
-            parameters.store(value.values, of: value.name, in: parameters.values)
-        }
+        let fitting = weights.filter { shapes[$0.name] == $0.shape }
+        for value in fitting { parameters.store(value.values, of: value.name, in: parameters.values) }
         parameters.average?.update(from: parameters.values, count: parameters.trainedCount)
+        return fitting.count
     }
 }
 

@@ -42,6 +42,7 @@ public struct TrainingLoop {
     // Since the last `stepped` event, and of the epoch at work.
     private var interval = (steps: 0, examples: 0, loss: 0.0, hits: 0)
     private var epochSums: (loss: Double, hits: Int, examples: Int)
+    private let isResumed: Bool
     private var bestScore: Double?
     private var epochsSinceBest = 0
     /// Parameters of the best epoch, for early stopping; nil: those of no epoch yet.
@@ -83,6 +84,7 @@ public struct TrainingLoop {
         epochs = trainer.spec.epochs
         logEvery = trainer.spec.logEvery ?? max(1, epochs * trainer.stepsPerEpoch / 2000)
         epochSums = (snapshot?.epochLossSum ?? 0, snapshot?.epochHits ?? 0, snapshot?.epochExamples ?? 0)
+        isResumed = snapshot != nil
         bestScore = snapshot?.bestScore
         epochsSinceBest = snapshot?.epochsSinceBest ?? 0
         // A run that puts no best weights back must not do so because it was resumed.
@@ -105,7 +107,9 @@ public struct TrainingLoop {
     ///   can go on from its last checkpoint.
     public mutating func run() throws(ExampleError) -> RunEvent.Finished {
         var reason = RunEvent.Finished.Reason.completed
-        while trainer.step < totalSteps {
+        let standsAtEpochEnd = isResumed && trainer.step > 0 && trainer.step % trainer.stepsPerEpoch == 0
+        let hasEnded = standsAtEpochEnd && settle(trainer.step / trainer.stepsPerEpoch)
+        while !hasEnded, trainer.step < totalSteps {
             let epoch = trainer.epoch
             let began = wb_clock_ns()
             let result = trainer.advance()
@@ -235,6 +239,15 @@ public struct TrainingLoop {
             if trainer.spec.earlyStopping?.restoresBest == true { bestWeights = weights }
         }
         checkpoint(best: best)
+        let ends = settle(epoch)
+        // The time of an evaluation is not a pause in training.
+        dropProgress()
+        return ends
+    }
+
+    /// After an epoch: stops early, and puts the best weights back where training ends; true when it ends before its last
+    /// epoch. A run that was killed behind its last checkpoint does this again when it is resumed.
+    private mutating func settle(_ epoch: Int) -> Bool {
         let stops = trainer.spec.earlyStopping.map { epochsSinceBest >= $0.patience && epoch < epochs } ?? false
         if stops { warn("Training stopped early after epoch \(epoch): no new best in \(epochsSinceBest) epochs.") }
         if stops || epoch == epochs, let bestWeights, epochsSinceBest > 0 {
@@ -242,8 +255,6 @@ public struct TrainingLoop {
             warn("The weights of epoch \(epoch - epochsSinceBest), the best one, were put back.")
             checkpoint(best: false)
         }
-        // The time of an evaluation is not a pause in training.
-        dropProgress()
         return stops
     }
 

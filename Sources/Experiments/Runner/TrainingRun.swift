@@ -79,12 +79,10 @@ public final class TrainingRun {
         trainer = try experiment.trainer(workers: workers)
         var takenHere: String?
         if let model {
-            let shapes = Dictionary(uniqueKeysWithValues: experiment.network.parameters.map { ($0.name, $0.shape) })
-            let fitting = model.weights.filter { shapes[$0.name] == $0.shape }
-            guard !fitting.isEmpty else { throw StartError.nothingFits(model: model.path) }
-            trainer.load(fitting)
+            let count = trainer.load(model.weights)
+            guard count > 0 else { throw StartError.nothingFits(model: model.path) }
             takenHere =
-                "\(fitting.count) of \(shapes.count) weight arrays start as step \(model.step) of \(model.path) left them; the rest start anew."
+                "\(count) of \(experiment.network.parameters.count) weight arrays start as step \(model.step) of \(model.path) left them; the rest start anew."
         }
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
