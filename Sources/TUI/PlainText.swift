@@ -122,6 +122,14 @@ struct EventReader {
             let suggested = RateSuggestion(tried.trials).map { "suggested \(Format.number($0.rate))" }
             return
                 "\(tried.trials.count) learning rates tried after step \(tried.step), \(suggested ?? "no suggestion")"
+        case .folded(let folded):
+            guard folded.isLast else { return nil }
+            let measures = folded.measures.sorted { $0.key < $1.key }.map { "\($0.key) \(Format.number($0.value))" }
+            return (["Fold \(folded.fold) of \(folded.folds) has ended"] + measures).joined(separator: ", ")
+        case .explained(let explanation): return line(of: explanation)
+        case .surveyed(let survey):
+            let first = survey.features.prefix(3).map { "\($0.name) \(Format.number($0.importance))" }
+            return "What matters over \(survey.examples) examples: \(first.joined(separator: ", "))"
         case .resumed(let resumed):
             lastStep = resumed.step
             return "Resumed from step \(resumed.step)"
@@ -131,5 +139,18 @@ struct EventReader {
             return (["Ended, \(finished.reason.rawValue), after \(Format.duration(finished.seconds))"] + metrics)
                 .joined(separator: ", ")
         }
+    }
+
+    private func line(of explanation: Explanation) -> String {
+        let row = explanation.row.map { "row \($0)" } ?? "an example"
+        guard let surrogate = explanation.surrogates.first else { return "Explained \(row)" }
+        let name =
+            head?.classes.indices.contains(surrogate.classIndex) == true
+            ? head?.classes[surrogate.classIndex] ?? "" : "\(surrogate.classIndex)"
+        let terms = surrogate.terms.prefix(5).map { "\($0.text) \(Format.number($0.weight))" }
+        return
+            (["Explained \(row): \(name) \(Format.number(surrogate.modelPrediction)), fit \(surrogate.fit.rawValue)"]
+            + terms)
+            .joined(separator: ", ")
     }
 }

@@ -132,7 +132,8 @@ extension RunEvent {
     /// When it happened; nil for events that carry no time.
     var moment: (step: Int, epoch: Int?, seconds: Double)? {
         switch self {
-        case .started, .warned: nil
+        case .started, .explained, .surveyed, .warned: nil
+        case .folded(let event): (event.step, event.epoch, event.seconds)
         case .stepped(let event): (event.step, event.epoch, event.seconds)
         case .progressed(let event): (event.step, event.epoch, event.seconds)
         case .evaluated(let event): (event.step, event.epoch, event.seconds)

@@ -99,6 +99,45 @@ let oneOfEach: [RunEvent] = [
             step: 5, seconds: 4,
             trials: [.init(rate: 1e-6, loss: 2.5), .init(rate: 1, loss: .infinity), .init(rate: 2, loss: -0.0)])),
     .ratesTried(.init(step: 5, seconds: 4, trials: [])),
+    .folded(
+        .init(
+            fold: 2, folds: 5, step: 40, epoch: 3, seconds: 1.5, trainLoss: 1.0 / 3,
+            measures: ["loss": 0.5, "accuracy": 0.75], isLast: false)),
+    .folded(
+        .init(
+            fold: 5, folds: 5, step: 40, epoch: 3, seconds: 1.5, trainLoss: -.infinity, measures: ["rmse": .infinity],
+            isLast: true)),
+    .explained(
+        Explanation(
+            row: 7, label: 1,
+            values: [
+                .init(column: "mean \u{1B}radius", text: "17.99"), .init(column: "sex", text: "", isChanged: true),
+            ], probabilities: [0.1, 0.9], settings: LIMESettings(kernelWidth: 3, seed: .max),
+            surrogates: [
+                Surrogate(
+                    classIndex: 1, intercept: 1.0 / 3, rSquared: -0.5, localPrediction: 1.2, modelPrediction: 0.9,
+                    terms: [.init(feature: 0, text: "radius <= 11.70\u{202E}", weight: 0.25, low: 0.2, high: 0.3)],
+                    fit: .fair, agreement: 0.8),
+                Surrogate(
+                    classIndex: 0, intercept: .infinity, rSquared: 0, localPrediction: -.infinity, modelPrediction: 0.1,
+                    terms: [], fit: .poor, agreement: 1),
+            ], step: 20)),
+    .explained(
+        Explanation(
+            row: nil, label: nil,
+            picture: .init(
+                channels: 1, height: 2, width: 3, pixels: [0, 1, 2, 3, 4, 255], segments: [0, 0, 1, 0, 0, 1]),
+            probabilities: [1], settings: LIMESettings(discretizer: .none, selection: .none),
+            surrogates: [
+                Surrogate(
+                    classIndex: 0, intercept: 0, rSquared: 1, localPrediction: 1, modelPrediction: 1, terms: [],
+                    fit: .good, agreement: 0)
+            ], step: 0)),
+    .surveyed(
+        FeatureSurvey(
+            rows: 40, examples: 100,
+            features: [.init(name: "a", meanWeight: 0.1, importance: -0.01, importanceDeviation: 0)], picked: [3, 1],
+            step: 20)),
     .resumed(.init(step: 4, seconds: 3.5, workers: 3)),
     .warned(.init(step: 6, message: "a message\twith\u{2028}everything\r")),
     .finished(

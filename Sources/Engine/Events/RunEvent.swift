@@ -18,6 +18,12 @@ public enum RunEvent: Sendable, Equatable {
     case steered(Steered)
     /// Learning rates were tried between two steps, and everything was put back.
     indirect case ratesTried(RatesTried)
+    /// A fold of a cross-validation was measured, at the end of an epoch or at its own end.
+    indirect case folded(Folded)
+    /// One prediction of the model was explained.
+    indirect case explained(Explanation)
+    /// What matters to the model over many examples was looked for.
+    indirect case surveyed(FeatureSurvey)
     /// The run goes on from a checkpoint after an interruption: what was recorded after `step` is void.
     case resumed(Resumed)
     /// Something that a person should know and that does not end the run.
@@ -56,14 +62,17 @@ public enum RunEvent: Sendable, Equatable {
         public var estimate: TrainingEstimate?
         /// What a core costs and draws; nil: nobody said.
         public var tariff: Tariff?
+        /// Folds of a cross-validation; nil: a single training.
+        public var folds: Int?
         public init(
             name: String, dataset: String, classes: [String], inputShape: TensorShape, layers: [String],
             parameters: Int, epochs: Int, stepsPerEpoch: Int, batch: Int, shards: Int, workers: Int, optimizer: String,
             learningRate: Double, trainExamples: Int, validationExamples: Int, testExamples: Int, watchedSplit: Split,
             seed: UInt64, kernels: String, target: String? = nil, estimate: TrainingEstimate? = nil,
-            tariff: Tariff? = nil
+            tariff: Tariff? = nil, folds: Int? = nil
         ) {
             self.name = name
+            self.folds = folds
             self.target = target
             self.dataset = dataset
             self.classes = classes
@@ -172,6 +181,39 @@ public enum RunEvent: Sendable, Equatable {
             self.step = step
             self.seconds = seconds
             self.trials = trials
+        }
+    }
+
+    /// How a fold of a cross-validation does on the examples that were kept from it.
+    public struct Folded: Sendable, Equatable {
+        /// From 1.
+        public var fold: Int
+        /// Folds in all.
+        public var folds: Int
+        /// Steps and epochs of this fold's own training.
+        public var step: Int
+        public var epoch: Int
+        /// Seconds since the cross-validation began.
+        public var seconds: Double
+        /// Mean loss over the training examples of the epoch.
+        public var trainLoss: Double
+        /// On the fold's own examples, which it was not trained on: `loss`, and `accuracy` or `mae`, `rmse`, `r2`; at the
+        /// fold's end more. Without the split before the name.
+        public var measures: [String: Double]
+        /// The fold has ended: these are its measures for good.
+        public var isLast: Bool
+        public init(
+            fold: Int, folds: Int, step: Int, epoch: Int, seconds: Double, trainLoss: Double,
+            measures: [String: Double], isLast: Bool
+        ) {
+            self.fold = fold
+            self.folds = folds
+            self.step = step
+            self.epoch = epoch
+            self.seconds = seconds
+            self.trainLoss = trainLoss
+            self.measures = measures
+            self.isLast = isLast
         }
     }
 

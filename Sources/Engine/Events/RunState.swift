@@ -42,6 +42,12 @@ public struct RunState: Sendable, Equatable {
     public private(set) var lastCheckpoint: RunEvent.Checkpointed?
     public private(set) var bestCheckpoint: RunEvent.Checkpointed?
     public private(set) var finished: RunEvent.Finished?
+    /// The folds of a cross-validation that were measured so far, by number; empty for a single training.
+    public private(set) var folds: [FoldState] = []
+    /// The newest explanations of single predictions, oldest first.
+    public private(set) var explanations: [Explanation] = []
+    /// The newest look for what matters to the model.
+    public private(set) var survey: FeatureSurvey?
     /// The newest evaluations of each split, oldest first: a run that goes on from a checkpoint voids the last.
     private var measured: [Split: [RunEvent.Evaluated]] = [:]
     private var weightHistory = WeightHistory()
@@ -153,6 +159,13 @@ public struct RunState: Sendable, Equatable {
             advance(seconds: tried.seconds)
             ratesTried = tried
             marks.append(Mark(step: tried.step, seconds: tried.seconds, kind: .triedRates))
+        case .folded(let folded):
+            advance(seconds: folded.seconds)
+            take(folded)
+        case .explained(let explanation):
+            explanations.append(explanation)
+            if explanations.count > Self.keptExplanations { explanations.removeFirst() }
+        case .surveyed(let survey): self.survey = survey
         case .resumed(let resumed):
             rewind(to: resumed)
         case .warned(let warned):
@@ -166,6 +179,20 @@ public struct RunState: Sendable, Equatable {
 
     /// A checkpoint follows each epoch's evaluation, so a kill voids one evaluation, or a few where the disk was slow.
     private static let keptEvaluations = 4
+    /// An explanation takes a few kilobytes.
+    private static let keptExplanations = 500
+
+    private mutating func take(_ folded: RunEvent.Folded) {
+        let index: Int
+        if let found = folds.firstIndex(where: { $0.fold >= folded.fold }) {
+            index = found
+            if folds[found].fold != folded.fold { folds.insert(FoldState(fold: folded.fold), at: found) }
+        } else {
+            index = folds.count
+            folds.append(FoldState(fold: folded.fold))
+        }
+        folds[index].take(folded)
+    }
 
     private mutating func advance(step: Int, epoch: Int, seconds: Double) {
         self.step = max(self.step, step)
@@ -190,6 +217,8 @@ public struct RunState: Sendable, Equatable {
         weightHistory.truncate(after: resumed.step)
         marks.removeAll { $0.step > resumed.step }
         if let best = bestCheckpoint, best.step > resumed.step { bestCheckpoint = nil }
+        explanations.removeAll { $0.step > resumed.step }
+        if let found = survey, found.step > resumed.step { survey = nil }
         if let tried = ratesTried, tried.step > resumed.step { ratesTried = nil }
         step = resumed.step
         if let head { epoch = min(head.epochs, resumed.step / max(1, head.stepsPerEpoch) + 1) }

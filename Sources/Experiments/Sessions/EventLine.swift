@@ -74,6 +74,15 @@ public enum EventLine {
             add(step: event.step, seconds: event.seconds, to: &line)
             line.add("rates", event.trials.map(\.rate))
             line.add("losses", event.trials.map(\.loss))
+        case .folded(let event):
+            add(step: event.step, epoch: event.epoch, seconds: event.seconds, to: &line)
+            line.add("fold", event.fold)
+            line.add("folds", event.folds)
+            line.add("last", event.isLast)
+            line.add("train/loss", event.trainLoss)
+            for (name, value) in event.measures.sorted(by: { $0.key < $1.key }) { line.add("test/\(name)", value) }
+        case .explained(let event): add(event, to: &line)
+        case .surveyed(let event): add(event, to: &line)
         case .resumed(let event):
             add(step: event.step, seconds: event.seconds, to: &line)
             line.add("workers", event.workers)
@@ -103,8 +112,9 @@ public enum EventLine {
 
     /// The names of all events.
     static let kinds = [
-        "started", "stepped", "progressed", "evaluated", "checkpointed", "steered", "rates_tried", "resumed", "warned",
-        "finished",
+        "started", "stepped", "progressed", "evaluated", "checkpointed", "steered", "rates_tried", "folded",
+        "explained",
+        "surveyed", "resumed", "warned", "finished",
     ]
 
     /// The name of an event in lines and in the session file.
@@ -117,6 +127,9 @@ public enum EventLine {
         case .checkpointed: "checkpointed"
         case .steered: "steered"
         case .ratesTried: "rates_tried"
+        case .folded: "folded"
+        case .explained: "explained"
+        case .surveyed: "surveyed"
         case .resumed: "resumed"
         case .warned: "warned"
         case .finished: "finished"
@@ -133,6 +146,9 @@ public enum EventLine {
         case .checkpointed(let event): event.step
         case .steered(let event): event.step
         case .ratesTried(let event): event.step
+        case .folded(let event): event.step
+        case .explained(let event): event.step
+        case .surveyed(let event): event.step
         case .resumed(let event): event.step
         case .warned(let event): event.step
         case .finished(let event): event.step
@@ -169,6 +185,7 @@ public enum EventLine {
         line.add("seed", event.seed)
         line.add("kernels", event.kernels)
         if let target = event.target { line.add("target", target) }
+        if let folds = event.folds { line.add("folds", folds) }
         if let estimate = event.estimate {
             line.add("operations_per_example", estimate.operationsPerExample)
             if let peak = estimate.peakGigaflopPerSecond { line.add("peak_gflop_per_s", peak) }
@@ -241,6 +258,20 @@ public enum EventLine {
                 .init(
                     step: try fields.integer("step"), seconds: try fields.double("seconds"),
                     trials: zip(rates, losses).map { Trainer.RateTrial(rate: $0, loss: $1) }))
+        case "folded":
+            let trainLoss = try fields.double("train/loss")
+            var measures: [String: Double] = [:]
+            for (name, value) in try fields.metrics() where name.hasPrefix("test/") {
+                measures[String(name.dropFirst("test/".count))] = value
+            }
+            let folds = try fields.integer("folds", in: 2...mostFolds)
+            event = .folded(
+                .init(
+                    fold: try fields.integer("fold", in: 1...folds), folds: folds, step: try fields.integer("step"),
+                    epoch: try fields.integer("epoch"), seconds: try fields.double("seconds"), trainLoss: trainLoss,
+                    measures: measures, isLast: try fields.bool("last")))
+        case "explained": event = .explained(try explanation(from: fields))
+        case "surveyed": event = .surveyed(try survey(from: fields))
         case "resumed":
             event = .resumed(
                 .init(
@@ -288,8 +319,12 @@ public enum EventLine {
             watchedSplit: try fields.word("watched_split", as: Split.self), seed: try fields.unsigned("seed"),
             kernels: try fields.string("kernels"),
             target: fields.has("target") ? try fields.string("target") : nil, estimate: try estimate(from: fields),
-            tariff: try tariff(from: fields))
+            tariff: try tariff(from: fields),
+            folds: fields.has("folds") ? try fields.integer("folds", in: 2...mostFolds) : nil)
     }
+
+    /// Folds of a line that is read; more are not made either.
+    static let mostFolds = 1_000
 
     private static func estimate(from fields: LineFields) throws(EventLineError) -> TrainingEstimate? {
         guard fields.has("operations_per_example") else { return nil }

@@ -131,12 +131,15 @@ public final class SessionReader: Sendable {
         return events
     }
 
-    /// The last event of all.
+    /// The last event of the run itself: what was looked for in a finished run does not count.
     func last() throws(SessionError) -> NumberedEvent? {
         let rows = try read { database, run in
             try SessionRow.fetch(
-                database, path: self.path, "SELECT seq, body FROM event WHERE run = ? ORDER BY seq DESC LIMIT 1",
-                [run])
+                database, path: self.path,
+                """
+                SELECT seq, body FROM event WHERE run = ? AND kind NOT IN ('explained', 'surveyed')
+                ORDER BY seq DESC LIMIT 1
+                """, [run])
         }
         guard let row = rows.first else { return nil }
         return try Self.event(row, path: path)

@@ -134,7 +134,8 @@ public struct SessionSummary: Sendable, Equatable, Identifiable {
             if let head { epoch = min(head.epochs, event.step / max(1, head.stepsPerEpoch) + 1) }
         case .steered(let event): seconds = max(seconds, event.seconds)
         case .ratesTried(let event): seconds = max(seconds, event.seconds)
-        case .started, .checkpointed, .warned: break
+        case .folded(let event): seconds = max(seconds, event.seconds)
+        case .started, .checkpointed, .explained, .surveyed, .warned: break
         }
     }
 
