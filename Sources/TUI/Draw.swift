@@ -17,6 +17,7 @@ func draw(_ state: State, into grid: inout Grid) {
         } else {
             switch state.screen {
             case .evaluate: drawEvaluate(state, &grid)
+            case .explain: drawExplain(state, &grid)
             case .model: drawModel(state, &grid)
             case .data: drawData(state, &grid)
             default: drawTrain(state, &grid)
@@ -50,7 +51,7 @@ private func drawTooSmall(_ state: State, _ grid: inout Grid) {
 private func drawTitleBar(_ state: State, _ grid: inout Grid) {
     _ = grid.write("workbench", row: 0, column: 1, style: Style(.title, bold: true))
     var column = 12
-    for tab in titleTabs() {
+    for tab in titleTabs(columns: state.columns) {
         let isShown = tab.id == state.screen
         column =
             tab.column

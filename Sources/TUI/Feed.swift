@@ -65,7 +65,7 @@ final class Feed: Sendable {
         defer { if let log { unlink(log) } }
         do {
             if case .engine(let arguments) = origin {
-                let file = try Feed.makeLog()
+                let file = try EngineLog.make()
                 log = file
                 if try !start(arguments, log: file) { return }
             }
@@ -80,7 +80,7 @@ final class Feed: Sendable {
                     try passOn(from: reader, &place)
                     if let status = place.ending(isLive: LinkClient.isLive(sessionPath: path)) {
                         tell(.ended(status))
-                        if status == .interrupted, let reason = log.flatMap(Feed.reason), !isClosed {
+                        if status == .interrupted, let reason = log.flatMap(EngineLog.reason), !isClosed {
                             mailbox.post(.noticed(Notice(text: reason, role: .bad)))
                         }
                         return
@@ -185,28 +185,11 @@ final class Feed: Sendable {
             if let status = EngineLauncher.exitStatus(of: engine) {
                 // A very short run may be over before anybody looked.
                 if status == 0, FileManager.default.fileExists(atPath: path) { return true }
-                tell(.failed(Feed.reason(log) ?? "the engine ended with status \(status) and said nothing"))
+                tell(.failed(EngineLog.reason(log) ?? "the engine ended with status \(status) and said nothing"))
                 return false
             }
             Thread.sleep(forTimeInterval: 0.05)
         }
         return false
-    }
-
-    /// A new empty file for what an engine says before its session is there, and when it dies.
-    private static func makeLog() throws -> String {
-        let folder = FileManager.default.temporaryDirectory
-        var name = Array(folder.appendingPathComponent("workbench-engine-XXXXXX").path.utf8CString)
-        let file = mkstemp(&name)
-        guard file >= 0 else { throw ScreenError.noLog(folder: folder.path, reason: String(cString: strerror(errno))) }
-        Glibc.close(file)
-        return String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    /// The log's last lines.
-    private static func reason(_ path: String) -> String? {
-        guard let bytes = FileManager.default.contents(atPath: path) else { return nil }
-        let lines = String(decoding: bytes.suffix(4096), as: UTF8.self).split(separator: "\n")
-        return lines.isEmpty ? nil : lines.suffix(6).joined(separator: " ")
     }
 }

@@ -3,7 +3,7 @@
 /// What a key can ask for.
 enum Action: Hashable, Sendable {
     case help, redraw, suspend, leave, back
-    case showRuns, showTrain, showEvaluate, showModel, showData
+    case showRuns, showTrain, showEvaluate, showExplain, showModel, showData
     case command, zoomPane
     case nextPane, previousPane
     case up, down, pageUp, pageDown, first, last
@@ -11,6 +11,7 @@ enum Action: Hashable, Sendable {
     case axis, logarithmicX, logarithmicY, smoothing, zoomIn, zoomOut, panLeft, panRight, resetView, save
     case cursor, cursorLeft, cursorRight, cursorFarLeft, cursorFarRight
     case split, confusionMode, complete, augmented
+    case rowFilter, otherClass, takeBack, kernelWidth, survey
     case pause, learningRate, stop, findRate, showRates, takeRate
     case play, slower, faster, stepBack, stepForward, epochBack, epochForward, toStart, toEnd
     case accept, cancel, erase, yes, no, close
@@ -18,7 +19,7 @@ enum Action: Hashable, Sendable {
 
 /// Where a binding holds. Several contexts hold at once, innermost first; their keys never clash.
 enum Context: String, CaseIterable, Sendable {
-    case global, runs, sessions, presets, live, ended, timeline, cursor, charts, evaluate, data, list, panes
+    case global, runs, sessions, presets, live, ended, timeline, cursor, charts, evaluate, explain, data, list, panes
     case help, question, prompt, rates
 
     /// Heading in the help screen and in docs/keys.md.
@@ -34,6 +35,7 @@ enum Context: String, CaseIterable, Sendable {
         case .cursor: "Train, while the cursor is on"
         case .charts: "Train, the charts"
         case .evaluate: "Evaluate"
+        case .explain: "Explain"
         case .data: "Data"
         case .list: "Model and Data, lists"
         case .panes: "Panes"
@@ -51,7 +53,8 @@ enum Context: String, CaseIterable, Sendable {
             [.rates],
         ]
         let screens: [[Context]] = [
-            [.timeline, .charts], [.cursor, .charts], [.evaluate, .timeline], [.list, .timeline], [.data, .list],
+            [.timeline, .charts], [.cursor, .charts], [.evaluate, .timeline], [.explain, .timeline],
+            [.list, .timeline], [.data, .list],
         ]
         for source: [Context] in [[.live], [.ended], []] {
             for screen in screens { stacks.append(source + screen + [.panes, .global]) }
@@ -184,6 +187,29 @@ enum Keymap {
             help: "The other split that was measured: validation, test"),
 
         Binding(
+            context: .explain, keys: [.enter], action: .open, hint: "explain",
+            help: "Explain the selected row; on its values: change one and see what would be"),
+        Binding(context: .explain, keys: [.up, .character("k")], action: .up, help: "The row or value before"),
+        Binding(
+            context: .explain, keys: [.down, .character("j")], action: .down, hint: "row",
+            help: "The next row or value"),
+        Binding(
+            context: .explain, keys: [.character("f")], action: .rowFilter, hint: "filter",
+            help: "Which rows: wrong ones, the least sure first, all, those of each class"),
+        Binding(
+            context: .explain, keys: [.character("o")], action: .otherClass, hint: "class",
+            help: "The other class that was explained"),
+        Binding(
+            context: .explain, keys: [.character("u")], action: .takeBack, hint: "take back",
+            help: "The row as it is, without the values that were changed"),
+        Binding(
+            context: .explain, keys: [.character("i")], action: .survey, hint: "what matters",
+            help: "What matters over many rows: weights of explanations, and accuracy lost when a column is shuffled"),
+        Binding(
+            context: .explain, keys: [.character("W")], action: .kernelWidth,
+            help: "Type how far from the row the surrogate looks: the width of its kernel"),
+
+        Binding(
             context: .data, keys: [.character("a")], action: .augmented, hint: "augment",
             help: "Beside the examples what the first epochs of the run see of them; again: the examples alone"),
 
@@ -203,6 +229,7 @@ enum Keymap {
         Binding(context: .global, keys: [.character("1")], action: .showRuns, help: "Screen Runs"),
         Binding(context: .global, keys: [.character("2")], action: .showTrain, help: "Screen Train"),
         Binding(context: .global, keys: [.character("3")], action: .showEvaluate, help: "Screen Evaluate"),
+        Binding(context: .global, keys: [.character("4")], action: .showExplain, help: "Screen Explain"),
         Binding(context: .global, keys: [.character("6")], action: .showModel, help: "Screen Model"),
         Binding(context: .global, keys: [.character("7")], action: .showData, help: "Screen Data"),
         Binding(

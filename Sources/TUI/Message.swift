@@ -29,6 +29,8 @@ enum FeedNews: Sendable, Equatable {
     case live
     case ended(SessionStatus)
     case failed(String)
+    /// What the analyst tells beside events.
+    case analyst(AnalystNews)
 }
 
 /// Something to do in the world.
@@ -42,6 +44,8 @@ enum Command: Sendable, Equatable {
     case resume(path: String, opening: Int)
     case open(path: String, opening: Int)
     case steer(EngineCommand)
+    /// Ask the analyst of the open session.
+    case ask(AnalystQuestion)
     /// Write a chart into two files, `name`.csv and `name`.svg.
     case save(name: String, csv: String, svg: String)
     case setTheme(Theme)

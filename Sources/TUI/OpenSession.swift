@@ -93,6 +93,9 @@ struct OpenSession: Sendable, Equatable {
     var replay: Replay?
     var charts = ChartView()
     var evaluate = EvaluateView()
+    var explain = ExplainView()
+    /// Another place of the data than where they were; nil: there.
+    var dataPath: String?
     /// Scrolled rows of the list that has the focus on Model and Data.
     var scroll = 0
     /// Data shows what the run sees of the examples.

@@ -11,10 +11,11 @@ struct Pane: Equatable {
 }
 
 /// The names of the screens in the title bar, with the columns that they take.
-func titleTabs() -> [(id: ScreenID, label: String, column: Int, columns: Int)] {
+func titleTabs(columns: Int) -> [(id: ScreenID, label: String, column: Int, columns: Int)] {
     var column = 12
+    let isNarrow = ScreenID.allCases.reduce(column) { $0 + $1.title.count + 4 } > columns
     return ScreenID.allCases.map { id in
-        let label = " \(id.rawValue) \(id.title) "
+        let label = isNarrow ? " \(id.rawValue) \(id.title.prefix(4)) " : " \(id.rawValue) \(id.title) "
         defer { column += label.count }
         return (id, label, column, label.count)
     }
@@ -36,6 +37,7 @@ func shownPanes(_ state: State) -> [Pane] {
         let (upper, lower) = left.split(rows: (left.rows + 1) / 2)
         return [Pane(id: .loss, rect: upper), Pane(id: .accuracy, rect: lower), Pane(id: .now, rect: right)]
     case .evaluate: return evaluatePanes(session, body)
+    case .explain: return explainPanes(session, body)
     case .model:
         if body.columns >= 110 {
             let (left, right) = body.split(columns: min(body.columns * 3 / 5, 90))

@@ -28,6 +28,7 @@ enum ScreenID: Int, CaseIterable, Sendable {
     case runs = 1
     case train = 2
     case evaluate = 3
+    case explain = 4
     case model = 6
     case data = 7
 
@@ -36,6 +37,7 @@ enum ScreenID: Int, CaseIterable, Sendable {
         case .runs: "Runs"
         case .train: "Train"
         case .evaluate: "Evaluate"
+        case .explain: "Explain"
         case .model: "Model"
         case .data: "Data"
         }
@@ -47,6 +49,7 @@ enum ScreenID: Int, CaseIterable, Sendable {
         case .runs: []
         case .train: [.loss, .accuracy, .now]
         case .evaluate: [.confusion, .mistakes, .roc, .classes, .predictions, .residuals, .errors]
+        case .explain: [.rows, .instance, .why, .survey]
         case .model: [.layers, .weights]
         case .data: [.counts, .examples]
         }
@@ -58,6 +61,7 @@ enum PaneID: Sendable, Hashable {
     case loss, accuracy, now
     case roc, confusion, classes, mistakes
     case predictions, residuals, errors
+    case rows, instance, why, survey
     case layers, weights
     case counts, examples
 }
@@ -92,10 +96,12 @@ enum Question: Sendable, Equatable {
 
 /// A text being typed in the bottom line.
 struct Prompt: Sendable, Equatable {
-    enum Kind: Sendable { case filter, learningRate, dataPath, command }
+    enum Kind: Sendable { case filter, learningRate, dataPath, command, value, kernelWidth }
     var kind: Kind
     var text: String
     var complaint: String?
+    /// What a value is of.
+    var name = ""
 
     var label: String {
         switch kind {
@@ -103,6 +109,8 @@ struct Prompt: Sendable, Equatable {
         case .learningRate: "Learning rate"
         case .dataPath: "Data in"
         case .command: ""
+        case .value: name
+        case .kernelWidth: "Kernel width"
         }
     }
 
@@ -217,6 +225,7 @@ struct State: Sendable, Equatable {
         case .train where session.charts.cursor != nil: return contexts + [.cursor, .charts, .panes, .global]
         case .train: contexts += [.timeline, .charts]
         case .evaluate: contexts += [.evaluate, .timeline]
+        case .explain: contexts += [.explain, .timeline]
         case .model: contexts += [.list, .timeline]
         case .data: contexts += [.data, .list]
         case .runs: break
@@ -226,6 +235,7 @@ struct State: Sendable, Equatable {
 
     /// The panes that the focus goes through on the shown screen: for numbers Evaluate has others than for classes.
     var panes: [PaneID] {
+        if screen == .explain { return explainPanes(session) }
         guard screen == .evaluate else { return screen.panes }
         let ofNumbers: [PaneID] = [.predictions, .residuals, .errors]
         return screen.panes.filter { ofNumbers.contains($0) == (session?.predictsNumbers ?? false) }

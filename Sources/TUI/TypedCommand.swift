@@ -28,6 +28,7 @@ enum TypedCommand: Sendable, Equatable {
     private static let table: [(name: String, argument: Argument)] = [
         ("at", .value("a step, such as at 120")), ("continue", .none(.pause)),
         ("data", .none(.showData)), ("epoch", .value("an epoch, such as epoch 3")), ("evaluate", .none(.showEvaluate)),
+        ("explain", .none(.showExplain)),
         ("filter", .value("a text")), ("find-rate", .none(.findRate)),
         ("glyphs", .words(GlyphSet.allCases.map(\.rawValue))), ("help", .none(.help)),
         ("log", .none(.logarithmicY)), ("model", .none(.showModel)), ("pause", .none(.pause)),

@@ -58,7 +58,10 @@ private func take(_ news: FeedNews, _ state: inout State) -> [Command] {
         state.session?.name = name
         if state.session?.source == .starting { state.session?.source = .reading }
     case .events(let events): state.session?.take(events)
-    case .facts(let facts): state.session?.facts = facts
+    case .facts(let facts):
+        state.session?.facts = facts
+        state.session?.listRows()
+    case .analyst(let news): take(news, &state)
     case .live: state.session?.source = .live
     case .ended(let status):
         state.session?.source = .ended(status)
@@ -133,6 +136,7 @@ func perform(_ action: Action, _ state: inout State) -> [Command] {
     case .showRuns: return show(.runs, &state)
     case .showTrain: return show(.train, &state)
     case .showEvaluate: return show(.evaluate, &state)
+    case .showExplain: return show(.explain, &state)
     case .showModel: return show(.model, &state)
     case .showData: return show(.data, &state)
     case .command: state.overlay = .prompt(Prompt(kind: .command, text: ""))
@@ -142,6 +146,7 @@ func perform(_ action: Action, _ state: inout State) -> [Command] {
         return settleSelection(&state)
     case .cancel where state.session?.charts.cursor != nil && state.screen == .train:
         state.session?.charts.cursor = nil
+    case .cancel where state.screen == .explain && state.session?.explain.fraction != nil: return [.ask(.cancel)]
     case .cancel where state.isZoomed: state.isZoomed = false
     case .back, .cancel: return backToRuns(&state)
     default: return state.screen == .runs ? performInRuns(action, &state) : performInSession(action, &state)
@@ -158,6 +163,7 @@ func show(_ screen: ScreenID, _ state: inout State) -> [Command] {
         state.screen = screen
         state.isZoomed = false
         state.session?.scroll = 0
+        if screen == .explain { return explainScreenShown(&state) }
     }
     return screen == .runs ? [.list] : []
 }
@@ -239,6 +245,8 @@ private func edit(_ prompt: Prompt, _ action: Action, _ state: inout State) -> [
         case .learningRate: return acceptRate(prompt, &state)
         case .dataPath: return acceptDataPath(prompt, &state)
         case .command: return acceptCommand(prompt, &state)
+        case .value: return acceptValue(prompt, &state)
+        case .kernelWidth: return acceptKernelWidth(prompt, &state)
         case .filter: state.overlay = nil
         }
     default: break

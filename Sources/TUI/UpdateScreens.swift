@@ -104,6 +104,7 @@ private func moveRow(by rows: Int, _ state: inout State) -> [Command] {
 
 /// Keys of the screens that look at the open session.
 func performInSession(_ action: Action, _ state: inout State) -> [Command] {
+    if let commands = performInExplain(action, &state) { return commands }
     guard var session = state.session else { return [] }
     switch action {
     case .pause:
@@ -287,7 +288,7 @@ private func save(_ session: OpenSession, _ state: State) -> [Command] {
 func click(row: Int, column: Int, _ state: inout State) -> [Command] {
     guard state.overlay == nil, !state.isTooSmall else { return [] }
     if row == 0 {
-        let hit = titleTabs().first { ($0.column..<$0.column + $0.columns).contains(column) }
+        let hit = titleTabs(columns: state.columns).first { ($0.column..<$0.column + $0.columns).contains(column) }
         return hit.map { show($0.id, &state) } ?? []
     }
     guard state.screen == .runs else {

@@ -120,6 +120,7 @@ struct MainLoop {
     private let mailbox = Mailbox()
     private let clerk: Clerk
     private var feed: Feed?
+    private var analysis: Analysis?
     private let clock = ContinuousClock()
     /// Where a replay that was asked for begins.
     private var pendingReplay: (speed: Double?, step: Int?)?
@@ -201,6 +202,7 @@ struct MainLoop {
             if pendingReplay != nil { beginReplay() }
         }
         feed?.close()
+        analysis?.close()
         clerk.close()
         terminal.stop()
     }
@@ -233,6 +235,7 @@ struct MainLoop {
             openFeed(path, opening, .engine(arguments: ["resume", path, "--engine"]))
         case .open(let path, let opening): openFeed(path, opening, .file)
         case .steer(let command): feed?.send(command)
+        case .ask(let question): ask(question)
         case .suspend:
             terminal.suspend()
             let (rows, columns) = terminal.size
@@ -242,8 +245,22 @@ struct MainLoop {
         }
     }
 
+    private mutating func ask(_ question: AnalystQuestion) {
+        guard let session = state.session else { return }
+        if analysis?.opening != session.opening || analysis?.isClosed != false {
+            if question == .cancel { return }
+            analysis?.close()
+            analysis = Analysis(
+                path: session.path, opening: session.opening, after: session.events.count, data: session.dataPath,
+                mailbox: mailbox)
+        }
+        analysis?.ask(question)
+    }
+
     private mutating func openFeed(_ path: String, _ opening: Int, _ origin: Feed.Origin) {
         feed?.close()
+        analysis?.close()
+        analysis = nil
         feed = Feed(path: path, opening: opening, origin: origin, mailbox: mailbox)
     }
 }

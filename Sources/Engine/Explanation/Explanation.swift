@@ -35,6 +35,10 @@ public struct LIMESettings: Sendable, Equatable {
         case none
     }
 
+    /// What may be asked for.
+    public static let mostSamples = 1_000_000
+    public static let mostRepeats = 1_000
+
     public init(
         samples: Int = 5_000, features: Int = 5, kernelWidth: Double? = nil, discretizer: Discretizer = .quartile,
         selection: FeatureSelection = .auto, seed: UInt64 = 1, repeats: Int = 5

@@ -24,6 +24,12 @@ public enum LinkError: Error, Equatable, CustomStringConvertible {
     }
 }
 
+/// Who answers at a socket of a session: the engine that trains it, or one that looks into its model.
+public enum LinkRole: String, Sendable {
+    case run = ".sock"
+    case analyst = ".ask"
+}
+
 /// The place of a session's socket: a folder of this user's, in the runtime folder or else in /tmp. The engine and the
 /// screen may have been started from different environments, so a screen looks in all that an engine could have chosen.
 enum LinkAddress {
@@ -46,7 +52,7 @@ enum LinkAddress {
 
     /// The file name of a session's socket: a hash (FNV-1a, 64 bits) of its canonical path, because paths can be longer
     /// than a socket's name may be.
-    static func fileName(sessionPath: String) throws(LinkError) -> String {
+    static func fileName(sessionPath: String, role: LinkRole = .run) throws(LinkError) -> String {
         guard let resolved = realpath(sessionPath, nil) else { throw .system("finding the session") }
         defer { free(resolved) }
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
@@ -55,7 +61,7 @@ enum LinkAddress {
             hash &*= 0x0000_0100_0000_01b3
         }
         let digits = String(hash, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits + ".sock"
+        return String(repeating: "0", count: 16 - digits.count) + digits + role.rawValue
     }
 
     /// Makes the folder (mode 0700) or checks the one that is there: ours, a real folder, closed to others.

@@ -8,6 +8,8 @@ import Synchronization
 public enum LinkMessage: Sendable, Equatable {
     /// The next event; numbers have no gaps between a `follow` and a `gap`.
     case event(NumberedEvent)
+    /// What an analyst tells beside events, or why it refused a line.
+    case news(AnalystNews)
     /// The engine no longer keeps the next event. Read the session file to its end and follow again.
     case gap
     /// The engine has gone, or `close` was called. The last message.
@@ -24,13 +26,13 @@ public final class LinkClient: Sendable {
 
     /// Connects to the engine of the session at `sessionPath`, without waiting.
     /// - Returns: nil when no engine of this user runs it.
-    public static func connect(sessionPath: String) -> LinkClient? {
-        descriptor(sessionPath: sessionPath).map(LinkClient.init)
+    public static func connect(sessionPath: String, role: LinkRole = .run) -> LinkClient? {
+        descriptor(sessionPath: sessionPath, role: role).map(LinkClient.init)
     }
 
     /// An engine answers for the session at `sessionPath`. Quick and without waiting.
     public static func isLive(sessionPath: String) -> Bool {
-        guard let descriptor = descriptor(sessionPath: sessionPath) else { return false }
+        guard let descriptor = descriptor(sessionPath: sessionPath, role: .run) else { return false }
         Glibc.close(descriptor)
         return true
     }
@@ -40,10 +42,10 @@ public final class LinkClient: Sendable {
         LinkAddress.connect(to: socketPath).map(LinkClient.init)
     }
 
-    private static func descriptor(sessionPath: String) -> Int32? {
+    private static func descriptor(sessionPath: String, role: LinkRole) -> Int32? {
         let name: String
         do throws(LinkError) {
-            name = try LinkAddress.fileName(sessionPath: sessionPath)
+            name = try LinkAddress.fileName(sessionPath: sessionPath, role: role)
         } catch {
             return nil  // The session is not there, so nobody runs it.
         }
@@ -65,6 +67,11 @@ public final class LinkClient: Sendable {
     /// Sends a command; if the engine has gone, `closed` tells.
     public func send(_ command: EngineCommand) {
         connection.send(LinkRequest(command))
+    }
+
+    /// Asks an analyst; if it has gone, `closed` tells.
+    public func ask(_ question: AnalystQuestion) {
+        connection.send(LinkRequest(question))
     }
 
     /// Ends the connection. The handler hears `closed` and then nothing more.
@@ -160,7 +167,7 @@ private final class LinkConnection: Sendable {
         do throws(EventLineError) {
             return .event(try EventLine.decode(text))
         } catch .missing(field: "event", event: "") {
-            return nil  // Another notice of the server: an answer to a line that this client does not send.
+            return LinkNotice.news(text).map(LinkMessage.news)
         } catch {
             // An event of a newer engine, or none. The session file has it too, and says what is wrong with it.
             return .gap

@@ -7,6 +7,7 @@ enum LinkRequest: Equatable {
     /// Send the events after this number, and all that follow.
     case follow(after: Int)
     case command(EngineCommand)
+    case question(AnalystQuestion)
 
     var line: String {
         var line = JSONText()
@@ -25,6 +26,18 @@ enum LinkRequest: Equatable {
             line.add("from", least)
             line.add("to", most)
             line.add("steps", steps)
+        case .question(.cancel): line.add("command", "cancel")
+        case .question(.predictions): line.add("command", "predictions")
+        case .question(.survey(let rows, let settings)):
+            line.add("command", "survey")
+            line.add("rows", rows)
+            EventLine.add(settings, to: &line)
+        case .question(.explain(let row, let changes, let settings)):
+            line.add("command", "explain")
+            line.add("row", row)
+            line.add("columns", changes.map(\.column))
+            line.add("values", changes.map(\.text))
+            EventLine.add(settings, to: &line)
         }
         return line.closed()
     }
@@ -63,6 +76,9 @@ enum LinkRequest: Equatable {
                 throw LinkRequestError("follow needs the field \"after\", a whole number")
             }
             self = .follow(after: sequence)
+        case "cancel": self = .question(.cancel)
+        case "predictions": self = .question(.predictions)
+        case "explain", "survey": self = .question(try Self.question(line))
         case "pause": self = .command(.pause)
         case "continue": self = .command(.continue)
         case "stop": self = .command(.stop)
@@ -85,6 +101,25 @@ enum LinkRequest: Equatable {
         }
     }
 
+    /// A question with settings: its fields are read as those of an event are.
+    private static func question(_ line: [UInt8]) throws(LinkRequestError) -> AnalystQuestion {
+        do throws(EventLineError) {
+            let fields = try LineFields(String(decoding: line, as: UTF8.self), named: "command")
+            let settings = try EventLine.settings(from: fields)
+            if fields.event == "survey" {
+                return .survey(rows: try fields.integer("rows", in: 1...10_000), settings: settings)
+            }
+            let columns = try fields.integers("columns")
+            let texts = try fields.strings("values")
+            guard columns.count == texts.count else { throw fields.wrong("values", "a text for each of \"columns\"") }
+            return .explain(
+                row: try fields.integer("row", in: 0...Int(Int32.max)),
+                changes: zip(columns, texts).map { ValueChange(column: $0, text: $1) }, settings: settings)
+        } catch {
+            throw LinkRequestError("\(error)")
+        }
+    }
+
     private static func positive(_ value: JSONValue?) -> Double? {
         let number: Double? =
             switch value {
@@ -96,6 +131,7 @@ enum LinkRequest: Equatable {
     }
 
     init(_ command: EngineCommand) { self = .command(command) }
+    init(_ question: AnalystQuestion) { self = .question(question) }
     init(followAfter sequence: Int) { self = .follow(after: sequence) }
 }
 
@@ -109,6 +145,38 @@ struct LinkRequestError: Error, Equatable {
 enum LinkNotice {
     /// The event that the client needs next is no longer kept here; it reads the session file and follows again.
     static let gap = "{\"link\":\"gap\"}"
+
+    /// What an analyst tells beside events.
+    static func line(of news: AnalystNews) -> String {
+        var line = JSONText()
+        switch news {
+        case .working(let fraction):
+            line.add("link", "working")
+            line.add("fraction", fraction)
+        case .idle: line.add("link", "idle")
+        case .facts: line.add("link", "facts")
+        case .failed(let reason):
+            line.add("link", "failed")
+            line.add("message", reason)
+        }
+        return line.closed()
+    }
+
+    /// Reads such a line, or an answer to a line that was refused; nil: it is neither.
+    static func news(_ line: String) -> AnalystNews? {
+        do throws(EventLineError) {
+            let fields = try LineFields(line, named: "link")
+            switch fields.event {
+            case "working": return .working(fraction: min(1, max(0, try fields.double("fraction"))))
+            case "idle": return .idle
+            case "facts": return .facts
+            case "failed", "error": return .failed(try fields.string("message"))
+            default: return nil
+            }
+        } catch {
+            return nil
+        }
+    }
 
     static func refused(_ reason: String) -> String {
         var line = JSONText()

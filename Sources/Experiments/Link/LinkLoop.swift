@@ -30,14 +30,14 @@ final class LinkLoop: @unchecked Sendable {
     private let wake: Int32
     private let shared: LinkShared
     private let limits: LinkLimits
-    private let onCommand: @Sendable (EngineCommand) -> Void
+    private let onRequest: @Sendable (LinkRequest) -> String?
     private var ring: EventRing
     private var clients: [Client] = []
     private var buffer = [UInt8](repeating: 0, count: 16 << 10)
 
     init(
         socket: LinkSocket, paths: [String], session: String, wake: Int32, shared: LinkShared, limits: LinkLimits,
-        onCommand: @escaping @Sendable (EngineCommand) -> Void
+        onRequest: @escaping @Sendable (LinkRequest) -> String?
     ) {
         self.socket = socket
         self.paths = paths
@@ -45,7 +45,7 @@ final class LinkLoop: @unchecked Sendable {
         self.wake = wake
         self.shared = shared
         self.limits = limits
-        self.onCommand = onCommand
+        self.onRequest = onRequest
         ring = EventRing(capacity: limits.ringLines)
     }
 
@@ -70,9 +70,14 @@ final class LinkLoop: @unchecked Sendable {
             }
 
             if polled[0].revents != 0 { while read(wake, &buffer, buffer.count) > 0 {} }
-            let (events, stopping) = shared.take()
+            let (events, notices, stopping) = shared.take()
             for event in events { ring.append(event.sequence, EventLine.encode(event)) }
             for index in clients.indices where polled[index + 2].revents != 0 { receive(&clients[index]) }
+            for index in clients.indices where clients[index].next != nil {
+                // What was recorded before comes before.
+                fill(&clients[index])
+                for notice in notices { clients[index].queue(notice) }
+            }
             for index in clients.indices { serve(&clients[index]) }
             removeDone()
             if polled[1].revents != 0, !acceptAll() { listenerRests = true }
@@ -137,9 +142,11 @@ final class LinkLoop: @unchecked Sendable {
 
     private func answer(_ line: [UInt8], _ client: inout Client) {
         do throws(LinkRequestError) {
-            switch try LinkRequest(line) {
-            case .follow(let sequence): client.next = sequence.addingReportingOverflow(1).partialValue
-            case .command(let command): onCommand(command)
+            let request = try LinkRequest(line)
+            if case .follow(let sequence) = request {
+                client.next = sequence.addingReportingOverflow(1).partialValue
+            } else if let refusal = onRequest(request) {
+                client.queue(LinkNotice.refused(refusal))
             }
         } catch {
             client.queue(LinkNotice.refused(error.reason))

@@ -27,10 +27,38 @@ public final class LinkServer: Sendable {
             onCommand: onCommand)
     }
 
+    /// Opens the socket of the analyst of the session at `sessionPath`, beside that of a run.
+    /// - Parameter onQuestion: Called on the link's thread; it must not block.
+    public convenience init(
+        sessionPath: String, onQuestion: @escaping @Sendable (AnalystQuestion) -> Void
+    ) throws(LinkError) {
+        let name = try LinkAddress.fileName(sessionPath: sessionPath, role: .analyst)
+        try self.init(
+            socketPaths: LinkAddress.folders().map { "\($0)/\(name)" }, sessionPath: sessionPath, limits: LinkLimits()
+        ) { request in
+            guard case .question(let question) = request else { return "no run goes on here that could be steered" }
+            onQuestion(question)
+            return nil
+        }
+    }
+
     /// Opens a socket at one of `socketPaths`.
-    init(
+    convenience init(
         socketPaths: [String], sessionPath: String, limits: LinkLimits,
         onCommand: @escaping @Sendable (EngineCommand) -> Void
+    ) throws(LinkError) {
+        try self.init(socketPaths: socketPaths, sessionPath: sessionPath, limits: limits) { request in
+            guard case .command(let command) = request else { return "a run that goes on explains nothing" }
+            onCommand(command)
+            return nil
+        }
+    }
+
+    /// - Parameter onRequest: Called on the link's thread with all but `follow`; it must not block. What it returns is
+    ///   why the request is refused.
+    private init(
+        socketPaths: [String], sessionPath: String, limits: LinkLimits,
+        onRequest: @escaping @Sendable (LinkRequest) -> String?
     ) throws(LinkError) {
         let socket = try LinkSocket.open(atOneOf: socketPaths, session: sessionPath)
         var pipes: [Int32] = [-1, -1]
@@ -47,7 +75,7 @@ public final class LinkServer: Sendable {
         wake = Mutex(pipes[1])
         let loop = LinkLoop(
             socket: socket, paths: socketPaths, session: sessionPath, wake: pipes[0], shared: shared, limits: limits,
-            onCommand: onCommand)
+            onRequest: onRequest)
         let thread = Thread { [ended] in
             // Told to the system itself: Foundation's name needs the thread's handle, which the thread that starts this one
             // may not have stored yet.
@@ -67,6 +95,11 @@ public final class LinkServer: Sendable {
     public func publish(_ events: [NumberedEvent]) {
         if events.isEmpty { return }
         if shared.add(events) { nudge() }
+    }
+
+    /// Tells all clients that follow something that is no event. Never blocks.
+    public func tell(_ news: AnalystNews) {
+        if shared.add(LinkNotice.line(of: news)) { nudge() }
     }
 
     /// Where the socket is now.
@@ -120,6 +153,7 @@ struct LinkLimits: Sendable {
 final class LinkShared: Sendable {
     private struct State {
         var pending: [NumberedEvent] = []
+        var notices: [String] = []
         var stopping = false
         var clients = 0
         var socketPath: String
@@ -132,8 +166,18 @@ final class LinkShared: Sendable {
     func add(_ events: [NumberedEvent]) -> Bool {
         state.withLock { state in
             if state.stopping { return false }
-            let wasEmpty = state.pending.isEmpty
+            let wasEmpty = state.pending.isEmpty && state.notices.isEmpty
             state.pending.append(contentsOf: events)
+            return wasEmpty
+        }
+    }
+
+    /// - Returns: true when the thread has to be woken.
+    func add(_ notice: String) -> Bool {
+        state.withLock { state in
+            if state.stopping { return false }
+            let wasEmpty = state.pending.isEmpty && state.notices.isEmpty
+            state.notices.append(notice)
             return wasEmpty
         }
     }
@@ -147,10 +191,10 @@ final class LinkShared: Sendable {
     var socketPath: String { state.withLock { $0.socketPath } }
 
     /// What has come since the last time, and whether to end.
-    func take() -> (events: [NumberedEvent], stopping: Bool) {
+    func take() -> (events: [NumberedEvent], notices: [String], stopping: Bool) {
         state.withLock { state in
-            defer { state.pending = [] }
-            return (state.pending, state.stopping)
+            defer { (state.pending, state.notices) = ([], []) }
+            return (state.pending, state.notices, state.stopping)
         }
     }
 }

@@ -24,7 +24,12 @@ extension EventLine {
             line.add("pixels", picture.pixels.map(Int.init))
             line.add("segments", picture.segments)
         }
-        let settings = explanation.settings
+        add(explanation.settings, to: &line)
+        line.add("classes", explanation.surrogates.map(\.classIndex))
+        for surrogate in explanation.surrogates { add(surrogate, to: &line) }
+    }
+
+    static func add(_ settings: LIMESettings, to line: inout JSONText) {
         line.add("samples", settings.samples)
         line.add("features", settings.features)
         if let width = settings.kernelWidth { line.add("kernel_width", width) }
@@ -32,20 +37,32 @@ extension EventLine {
         line.add("selection", settings.selection.rawValue)
         line.add("seed", settings.seed)
         line.add("repeats", settings.repeats)
-        line.add("classes", explanation.surrogates.map(\.classIndex))
-        for surrogate in explanation.surrogates {
-            let name = "\(surrogate.classIndex)"
-            line.add(
-                "surrogate/\(name)",
-                [
-                    surrogate.intercept, surrogate.rSquared, surrogate.localPrediction, surrogate.modelPrediction,
-                    surrogate.agreement,
-                ])
-            line.add("fit/\(name)", surrogate.fit.rawValue)
-            line.add("terms/\(name)", surrogate.terms.map(\.text))
-            line.add("term_features/\(name)", surrogate.terms.map(\.feature))
-            line.add("weights/\(name)", surrogate.terms.flatMap { [$0.weight, $0.low, $0.high] })
-        }
+    }
+
+    private static func add(_ surrogate: Surrogate, to line: inout JSONText) {
+        let name = "\(surrogate.classIndex)"
+        line.add(
+            "surrogate/\(name)",
+            [
+                surrogate.intercept, surrogate.rSquared, surrogate.localPrediction, surrogate.modelPrediction,
+                surrogate.agreement,
+            ])
+        line.add("fit/\(name)", surrogate.fit.rawValue)
+        line.add("terms/\(name)", surrogate.terms.map(\.text))
+        line.add("term_features/\(name)", surrogate.terms.map(\.feature))
+        line.add("weights/\(name)", surrogate.terms.flatMap { [$0.weight, $0.low, $0.high] })
+    }
+
+    /// How an explanation is made, of a line from anywhere.
+    static func settings(from fields: LineFields) throws(EventLineError) -> LIMESettings {
+        let width = try fields.optionalDouble("kernel_width")
+        if let width, !(width.isFinite && width > 0) { throw fields.wrong("kernel_width", "a number above 0") }
+        return LIMESettings(
+            samples: try fields.integer("samples", in: 1...LIMESettings.mostSamples),
+            features: try fields.integer("features", in: 1...Int(Int32.max)), kernelWidth: width,
+            discretizer: try fields.word("discretizer", as: LIMESettings.Discretizer.self),
+            selection: try fields.word("selection", as: LIMESettings.FeatureSelection.self),
+            seed: try fields.unsigned("seed"), repeats: try fields.integer("repeats", in: 1...LIMESettings.mostRepeats))
     }
 
     static func explanation(from fields: LineFields) throws(EventLineError) -> Explanation {
@@ -60,13 +77,7 @@ extension EventLine {
             throw fields.wrong("values", "a text a column")
         }
         let changed = Set(fields.has("changed") ? try fields.integers("changed") : [])
-        let settings = LIMESettings(
-            samples: try fields.integer("samples", in: 1...Int(Int32.max)),
-            features: try fields.integer("features", in: 1...Int(Int32.max)),
-            kernelWidth: try fields.optionalDouble("kernel_width"),
-            discretizer: try fields.word("discretizer", as: LIMESettings.Discretizer.self),
-            selection: try fields.word("selection", as: LIMESettings.FeatureSelection.self),
-            seed: try fields.unsigned("seed"), repeats: try fields.integer("repeats", in: 1...Int(Int32.max)))
+        let settings = try settings(from: fields)
         let classes = try fields.integers("classes")
         guard !classes.isEmpty, classes.count <= mostProbabilities, Set(classes).count == classes.count,
             classes.allSatisfy({ (0..<max(1, probabilities.count)).contains($0) })

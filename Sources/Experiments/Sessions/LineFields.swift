@@ -4,7 +4,7 @@ import Engine
 
 /// The fields of an event's line; what is not there or not of the right kind throws.
 struct LineFields {
-    /// Name of the event.
+    /// Name of the event, or of what else the line is.
     let event: String
     /// Names of all fields, in the line's order.
     let names: [String]
@@ -12,7 +12,8 @@ struct LineFields {
     /// Places of the fields by name; empty when they are so few that looking is quicker.
     private let places: [String: Int]
 
-    init(_ line: String) throws(EventLineError) {
+    /// - Parameter head: the field that says what the line is.
+    init(_ line: String, named head: String = "event") throws(EventLineError) {
         var line = line
         var values: [JSONValue] = []
         var names: [String] = []
@@ -34,8 +35,8 @@ struct LineFields {
         places =
             names.count <= 24
             ? [:] : Dictionary(uniqueKeysWithValues: names.enumerated().map { ($0.element, $0.offset) })
-        guard let place = names.firstIndex(of: "event") else { throw .missing(field: "event", event: "") }
-        guard case .string(let event) = values[place] else { throw .wrong(field: "event", event: "", expected: "text") }
+        guard let place = names.firstIndex(of: head) else { throw .missing(field: head, event: "") }
+        guard case .string(let event) = values[place] else { throw .wrong(field: head, event: "", expected: "text") }
         self.event = event
     }
 

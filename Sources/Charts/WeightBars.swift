@@ -1,0 +1,89 @@
+// WeightBars: what speaks for and what against, as bars to both sides of a line, with how far each can be trusted.
+
+/// A term a row: its text, a bar to the right of a common line (positive) or to the left of it, its number. What is shaded at
+/// a bar's end lies between its smallest and its largest value.
+public struct WeightBars: Sendable {
+    /// One row.
+    public struct Term: Sendable {
+        public var text: String
+        public var weight: Double
+        public var low: Double
+        public var high: Double
+        public init(text: String, weight: Double, low: Double, high: Double) {
+            self.text = text
+            self.weight = weight
+            self.low = low
+            self.high = high
+        }
+    }
+    public var terms: [Term]
+    public var glyphs: GlyphSet
+
+    public init(terms: [Term], glyphs: GlyphSet) {
+        self.terms = terms
+        self.glyphs = glyphs
+    }
+
+    /// Draws as many rows as have room; the last one then says how many more there are.
+    public func draw(into grid: inout Grid, in rect: Rect) {
+        guard rect.rows > 0, rect.columns >= 12, !terms.isEmpty else { return }
+        let isCut = terms.count > rect.rows
+        let shown = Array(terms.prefix(isCut ? rect.rows - 1 : rect.rows))
+        let numbers = shown.map { ($0.weight > 0 ? "+" : "") + Format.number($0.weight) }
+        let spreads = shown.map { "\(Format.number($0.low)) to \(Format.number($0.high))" }
+        let numberColumns = numbers.map(displayWidth).max() ?? 0
+        let spreadColumns = rect.columns >= 72 ? (spreads.map(displayWidth).max() ?? 0) + 2 : 0
+        let longest = shown.map { displayWidth($0.text) }.max() ?? 0
+        let textColumns = min(longest, max(rect.columns / 3, rect.columns - numberColumns - spreadColumns - 16))
+        let bars = Rect(
+            row: rect.row, column: rect.column + textColumns + 1, rows: shown.count,
+            columns: max(0, rect.columns - textColumns - numberColumns - spreadColumns - 3))
+        // All rows share one scale, and those that are not shown have no part in it: they are the smallest.
+        let most = shown.map { max($0.high, $0.weight, 0) }.filter(\.isFinite).max() ?? 0
+        let least = shown.map { min($0.low, $0.weight, 0) }.filter(\.isFinite).min() ?? 0
+        let span = most - least
+        let zero = span > 0 ? Int((-least / span * Double(bars.columns - 1)).rounded()) : 0
+        for (index, term) in shown.enumerated() {
+            let row = rect.row + index
+            let text = truncated(term.text, to: textColumns, glyphs: glyphs)
+            grid.write(text, row: row, column: rect.column, style: Style(.text), maxColumns: textColumns)
+            if bars.columns > 2 {
+                grid[row, bars.column + zero] = Cell(glyphs.pick("│", "|"), Style(.axis))
+                drawBar(term, row: row, bars, zero: zero, span: span, &grid)
+            }
+            let end = rect.column + rect.columns - spreadColumns
+            grid.write(
+                numbers[index], row: row, column: end - displayWidth(numbers[index]),
+                style: Style(term.weight < 0 ? .bad : .good), maxColumns: numberColumns)
+            if spreadColumns > 0 {
+                grid.write(
+                    spreads[index], row: row, column: rect.column + rect.columns - displayWidth(spreads[index]),
+                    style: Style(.dim), maxColumns: spreadColumns)
+            }
+        }
+        if isCut {
+            let more = "\(glyphs.pick("…", "...")) \(terms.count - shown.count) more"
+            grid.write(
+                more, row: rect.row + rect.rows - 1, column: rect.column, style: Style(.dim), maxColumns: rect.columns)
+        }
+    }
+
+    private func drawBar(
+        _ term: Term, row: Int, _ bars: Rect, zero: Int, span: Double, _ grid: inout Grid
+    ) {
+        guard span > 0, term.weight.isFinite, term.low.isFinite, term.high.isFinite else { return }
+        let isPositive = term.weight >= 0
+        func length(_ value: Double) -> Int {
+            Int((max(0, isPositive ? value : -value) / span * Double(bars.columns - 1)).rounded())
+        }
+        let sure = length(isPositive ? term.low : term.high)
+        let reach = max(length(isPositive ? term.high : term.low), term.weight == 0 ? 0 : 1)
+        for step in 1...max(1, reach) where step <= reach {
+            let column = isPositive ? bars.column + zero + step : bars.column + zero - step
+            guard (bars.column..<bars.column + bars.columns).contains(column) else { break }
+            let cell: Unicode.Scalar =
+                step <= max(sure, reach == 1 ? 1 : 0) ? glyphs.pick("█", "#") : glyphs.pick("▒", "-")
+            grid[row, column] = Cell(cell, Style(isPositive ? .good : .bad))
+        }
+    }
+}

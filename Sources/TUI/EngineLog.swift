@@ -1,0 +1,22 @@
+// EngineLog: what an engine that a screen started says before it can be heard otherwise, and when it dies.
+
+import Foundation
+
+enum EngineLog {
+    /// A new empty file.
+    static func make() throws -> String {
+        let folder = FileManager.default.temporaryDirectory
+        var name = Array(folder.appendingPathComponent("workbench-engine-XXXXXX").path.utf8CString)
+        let file = mkstemp(&name)
+        guard file >= 0 else { throw ScreenError.noLog(folder: folder.path, reason: String(cString: strerror(errno))) }
+        Glibc.close(file)
+        return String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// The log's last lines.
+    static func reason(_ path: String) -> String? {
+        guard let bytes = FileManager.default.contents(atPath: path) else { return nil }
+        let lines = String(decoding: bytes.suffix(4096), as: UTF8.self).split(separator: "\n")
+        return lines.isEmpty ? nil : lines.suffix(6).joined(separator: " ")
+    }
+}
