@@ -73,6 +73,117 @@ struct SessionMistakeTests {
     }
 }
 
+struct CellExampleTests {
+    @Test func everyCellHasItsTellingOnes() {
+        let dataset = sampleImages(90, classes: 3, height: 4, width: 4)
+        // Every tenth example of a class is right; the others are taken for the next one.
+        let probabilities = (0..<90).flatMap { row -> [Float] in
+            let taken = row / 3 % 10 == 0 ? row % 3 : (row % 3 + 1) % 3
+            let p = 0.4 + Float(row) / 200
+            return (0..<3).map { $0 == taken ? p : (1 - p) / 2 }
+        }
+        let inference = Inference(probabilities: probabilities, losses: [], hits: [], labels: dataset.labels)
+        let cells = Mistake.cells(of: inference, indices: (0..<90).map { Int32($0) }, in: dataset)
+        let places = cells.map { [$0.label, $0.predicted] }
+        #expect(places.first == [0, 0] && places == places.sorted { ($0[0], $0[1]) < ($1[0], $1[1]) })
+        func cell(_ label: Int, _ predicted: Int) -> [Int] {
+            cells.filter { $0.label == label && $0.predicted == predicted }.map(\.index)
+        }
+        #expect(cell(0, 0) == [0, 30, 60])
+        #expect(cell(1, 2) == [88, 85, 82, 79, 76, 73])
+        #expect(cell(1, 0).isEmpty && cell(0, 2).isEmpty)
+        #expect(cells.allSatisfy { $0.thumbnail != nil && $0.isRight == ($0.label == $0.predicted) })
+        let body = Mistake.encoded(cells)
+        #expect(Mistake.decoded(body, classes: 3, maximum: Mistake.maximumCellExamples) == cells)
+        #expect(Mistake.decoded(body, classes: 2, maximum: Mistake.maximumCellExamples).isEmpty)
+    }
+
+    /// Of too many, and of too large ones, those of the fullest cells go.
+    @Test func theyAreBounded() {
+        let classes = 16
+        let count = classes * classes * 2
+        func cells(_ side: Int) -> [Mistake] {
+            let dataset = sampleImages(count, classes: classes, height: side, width: side)
+            let probabilities = (0..<count).flatMap { row -> [Float] in
+                let taken = row / classes % classes
+                return (0..<classes).map { $0 == taken ? 0.5 + Float(row) / 4000 : 0.001 }
+            }
+            return Mistake.cells(
+                of: Inference(probabilities: probabilities, losses: [], hits: [], labels: dataset.labels),
+                indices: (0..<Int32(count)).map { $0 }, in: dataset)
+        }
+        let small = cells(2)
+        #expect(small.count == 240 && Set(small.map { $0.label * classes + $0.predicted }).count == 240)
+        // With one example a cell, right ones go before wrong ones.
+        #expect(small.allSatisfy { !$0.isRight })
+        let large = cells(32)
+        #expect(large.count > 100 && large.count < 240)
+        #expect(Mistake.encoded(large).count <= Mistake.maximumCellBytes)
+    }
+}
+
+struct PredictionListTests {
+    private let inference = Inference(
+        probabilities: [0.7, 0.2, 0.1, 0.25, 0.25, 0.5, .nan, 0, 0, 0.4, 0.4, 0.2], losses: [], hits: [],
+        labels: [0, 1, 2, 1])
+
+    @Test func rowsAreThoseOfTheSplit() throws {
+        let list = PredictionList(inference, indices: [7, 3, 9, 4], classes: 3)
+        #expect(list.count == 3 && list.total == 4 && list.classes == 3)
+        #expect(list[0] == .init(index: 7, label: 0, predicted: 0, prediction: 0.7, truth: 0.7))
+        #expect(list[1] == .init(index: 3, label: 1, predicted: 2, prediction: 0.5, truth: 0.25))
+        #expect(list[2] == .init(index: 4, label: 1, predicted: 0, prediction: 0.4, truth: 0.4))
+        let body = list.encoded()
+        #expect(body.count == 12 + 3 * 20)
+        #expect(try #require(PredictionList(body, classes: 3)) == list)
+        #expect(PredictionList((0..<3).map { list[$0] }, classes: 3, total: 4) == list)
+        #expect(PredictionList(body, classes: 4) == nil)
+        let none = PredictionList([], classes: 2)
+        #expect(PredictionList(none.encoded(), classes: 2) == none)
+    }
+
+    @Test func numbersArePredictedToo() {
+        let numbers = Inference(
+            probabilities: [1.5, .infinity, -3e9], losses: [], hits: [], labels: [0, 0, 0], targets: [2, 3, -4])
+        let list = PredictionList(numbers, indices: [5, 6, 7], classes: nil)
+        #expect(list.count == 2 && list.total == 3 && list.classes == nil)
+        #expect(list[1] == .init(index: 7, label: 0, predicted: 0, prediction: -3e9, truth: -4))
+        #expect(PredictionList(list.encoded(), classes: 1) == list)
+    }
+
+    @Test func aLongSplitIsCut() {
+        let count = PredictionList.maximumCount + 10
+        let long = Inference(
+            probabilities: Array(repeating: 0.5, count: count * 2), losses: [], hits: [],
+            labels: Array(repeating: 1, count: count))
+        let list = PredictionList(long, indices: (0..<Int32(count)).map { $0 }, classes: 2)
+        #expect(list.count == PredictionList.maximumCount && list.total == count)
+        #expect(PredictionList(list.encoded(), classes: 2) == list)
+    }
+
+    @Test func hostileBytesAreNone() {
+        let good = PredictionList(inference, indices: [7, 3, 9, 4], classes: 3).encoded()
+        for length in [0, 1, 11, 12, 60, 71, 73, 80] {
+            var body = good
+            body.append(Data(count: 20))
+            #expect(PredictionList(body.prefix(length), classes: 3) == nil, "\(length)")
+        }
+        /// `good` with another number of 32 bits at a place.
+        func with(_ value: UInt32, at word: Int) -> Data {
+            var body = good
+            withUnsafeBytes(of: value.littleEndian) { body.replaceSubrange(word * 4..<word * 4 + 4, with: $0) }
+            return body
+        }
+        #expect(PredictionList(with(3, at: 0), classes: 3) != nil)
+        for (word, value) in [
+            (0, 2), (0, 4), (0, .max), (0, 1 << 30), (1, 2), (1, .max), (2, 2), (2, .max), (3, 1 << 31), (6, 3),
+            (6, .max), (9, 3), (12, Float.nan.bitPattern), (12, Float(1.5).bitPattern), (15, Float(-0.1).bitPattern),
+        ] as [(Int, UInt32)] {
+            #expect(PredictionList(with(value, at: word), classes: 3) == nil, "\(value) at \(word)")
+        }
+    }
+}
+
 struct SessionArtifactTests {
     let folder: TemporaryFolder
     init() throws { folder = try TemporaryFolder() }
@@ -169,6 +280,33 @@ struct SessionFactsTests {
             #expect(mistake.probabilities.max() == Float(mistake.probability))
         }
         #expect(zip(facts.mistakes, facts.mistakes.dropFirst()).allSatisfy { $0.probability >= $1.probability })
+        // The cells hold as many as there are, up to six, and the predictions are those of the confusion matrix.
+        for (label, row) in confusion.enumerated() {
+            for (predicted, count) in row.enumerated() {
+                let examples = facts.cellExamples.filter { $0.label == label && $0.predicted == predicted }
+                #expect(examples.count == min(count, 6))
+            }
+        }
+        let list = try #require(facts.predictions)
+        #expect(list.count == list.total && list.total == experiment.splits.test.count && list.classes == 10)
+        var counted = Array(repeating: Array(repeating: 0, count: 10), count: 10)
+        for place in 0..<list.count { counted[list[place].label][list[place].predicted] += 1 }
+        #expect(counted == confusion)
+    }
+
+    @Test func predictedNumbersAreKept() throws {
+        let path = folder["numbers.session"]
+        let preset = try #require(Presets.named("friedman-mlp"))
+        let experiment = try run(
+            preset.yaml.replacing("epochs: ", with: "epochs: 1 #"), path: path)
+        let reader = try SessionReader(path: path)
+        let facts = SessionFacts(reader: reader)
+        let list = try #require(facts.predictions)
+        #expect(list.classes == nil && list.count == experiment.splits.test.count)
+        #expect(facts.cellExamples.isEmpty && facts.mistakes.isEmpty)
+        let largest = try #require(RunState(try reader.events().map(\.event)).evaluations[.test]?.regression?.largest)
+        let row = try #require((0..<list.count).map { list[$0] }.first { $0.index == largest[0].index })
+        #expect(row.prediction == largest[0].pair.prediction && row.truth == largest[0].pair.truth)
     }
 
     @Test func aStoppedRunHasMistakesToo() throws {
@@ -190,7 +328,7 @@ struct SessionFactsTests {
         let again = try TrainingRun(resuming: path, data: nil, workers: 1)
         _ = try runsWithLinks.withLock { _ in try again.run(RunObserver(events: { _ in }, complaint: { _ in })) }
         let second = try SessionReader(path: path).artifacts(kind: Mistake.artifactKind)
-        #expect(second.count == 1 && second != first)
+        #expect(second.count == 2 && second[0] != first[0])
     }
 
     @Test func whatCannotBeReadIsMissing() throws {

@@ -54,6 +54,9 @@ public struct Mistake: Sendable, Equatable, Codable {
     public static let maximumProbabilities = 20
     /// Kind of the artifact that holds the mistakes of a session; its name is that of the split.
     public static let artifactKind = "mistakes"
+
+    /// Whether it is none: what is kept of the cells of a confusion matrix are right ones too.
+    public var isRight: Bool { label == predicted }
 }
 
 extension Mistake {
@@ -63,26 +66,40 @@ extension Mistake {
         precondition(
             inference.probabilities.count == indices.count * classes,
             "\(inference.probabilities.count) probabilities for \(indices.count) examples")
-        var wrong: [(row: Int, predicted: Int, probability: Float)] = []
-        for row in indices.indices {
+        var wrong = answers(inference, classes: classes).filter { $0.predicted != Int(inference.labels[$0.row]) }
+        wrong.sort { ($1.probability, $0.row) < ($0.probability, $1.row) }
+        return wrong.prefix(maximumCount).map { Mistake($0, of: inference, indices: indices, in: dataset) }
+    }
+
+    /// What was said of a row.
+    struct Answer {
+        var row: Int
+        var predicted: Int
+        var probability: Float
+    }
+
+    /// The most probable class of each row, as the confusion matrix has it: of equal ones the first. Without numbers nothing
+    /// was predicted.
+    static func answers(_ inference: Inference, classes: Int) -> [Answer] {
+        inference.labels.indices.compactMap { row in
             let probabilities = inference.probabilities[row * classes..<(row + 1) * classes]
-            // As the confusion matrix has it: of equal ones the first. Without numbers nothing was predicted.
             guard probabilities.allSatisfy(\.isFinite), let largest = probabilities.max(),
                 let place = probabilities.firstIndex(of: largest)
-            else { continue }
-            let predicted = place - row * classes
-            if predicted != Int(inference.labels[row]) { wrong.append((row, predicted, largest)) }
+            else { return nil }
+            return Answer(row: row, predicted: place - row * classes, probability: largest)
         }
-        wrong.sort { ($1.probability, $0.row) < ($0.probability, $1.row) }
-        return wrong.prefix(maximumCount).map { row, predicted, probability in
-            let index = Int(indices[row])
-            return Mistake(
-                index: index, label: Int(inference.labels[row]), predicted: predicted,
-                probability: Double(probability),
-                probabilities: classes <= maximumProbabilities
-                    ? Array(inference.probabilities[row * classes..<(row + 1) * classes]) : [],
-                thumbnail: dataset.thumbnail(of: index), values: dataset.namedValues(of: index))
-        }
+    }
+
+    /// With all that is to be shown of the example.
+    init(_ answer: Answer, of inference: Inference, indices: [Int32], in dataset: Dataset) {
+        let (row, classes) = (answer.row, dataset.classes.count)
+        let index = Int(indices[row])
+        self.init(
+            index: index, label: Int(inference.labels[row]), predicted: answer.predicted,
+            probability: Double(answer.probability),
+            probabilities: classes <= Self.maximumProbabilities
+                ? Array(inference.probabilities[row * classes..<(row + 1) * classes]) : [],
+            thumbnail: dataset.thumbnail(of: index), values: dataset.namedValues(of: index))
     }
 
     /// Mistakes as the body of an artifact: a JSON array.
@@ -97,8 +114,10 @@ extension Mistake {
     }
 
     /// Reads the body of an artifact, which may come from anywhere; empty when it makes no sense.
-    /// - Parameter classes: how many the data have; every mistake names only those.
-    static func decoded(_ body: Data, classes: Int) -> [Mistake] {
+    /// - Parameters:
+    ///   - classes: how many the data have; every mistake names only those.
+    ///   - maximum: how many are taken.
+    static func decoded(_ body: Data, classes: Int, maximum: Int = maximumCount) -> [Mistake] {
         guard body.count <= 4 << 20 else { return [] }
         let mistakes: [Mistake]
         do {
@@ -112,7 +131,7 @@ extension Mistake {
                 && (mistake.probabilities.isEmpty || mistake.probabilities.count == classes)
                 && mistake.probabilities.allSatisfy { (0...1).contains($0) }
         }
-        return areSound ? Array(mistakes.prefix(maximumCount)) : []
+        return areSound ? Array(mistakes.prefix(maximum)) : []
     }
 }
 

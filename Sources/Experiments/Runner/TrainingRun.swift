@@ -204,17 +204,10 @@ public final class TrainingRun {
         let seconds = finished.seconds - (snapshot?.seconds ?? 0)
         finished.bill = tariff?.bill(coreSeconds: coreSecondsBefore + seconds * Double(trainer.workers))
         finished.weightsSHA256 = trainer.weights.sha256
-        // Before the last event: who reads a finished run finds all of it. Of predicted numbers the evaluation itself
-        // tells which are worst.
-        let test = experiment.splits.test
-        if experiment.dataset.targets == nil {
-            let mistakes = Mistake.worst(
-                of: loop.testInference ?? trainer.infer(test), indices: test, in: experiment.dataset)
-            recorder.record(
-                SessionArtifact(
-                    kind: Mistake.artifactKind, name: Split.test.rawValue, step: finished.step,
-                    body: Mistake.encoded(mistakes)))
-        }
+        // Before the last event: who reads a finished run finds all of it.
+        let artifacts = experiment.testArtifacts(
+            loop.testInference ?? trainer.infer(experiment.splits.test), step: finished.step)
+        for artifact in artifacts { recorder.record(artifact) }
         recorder.record(.finished(finished))
         try recorder.finish()
         writer.close()

@@ -25,6 +25,12 @@ public struct SessionFacts: Sendable, Equatable {
     public var mistakes: [Mistake]
     /// Step of the weights that made the mistakes; nil when none were looked for.
     public var mistakesStep: Int?
+    /// A few examples of each cell of the test split's confusion matrix, those on its diagonal right ones; empty until a run
+    /// has ended, and in sessions of earlier versions.
+    public var cellExamples: [Mistake] = []
+    /// What the model at the end says of the examples of the test split; nil until a run has ended, and in sessions of
+    /// earlier versions.
+    public var predictions: PredictionList?
 
     /// Reads the facts of a session. A run that goes on gets mistakes when it ends: read again then.
     public init(reader: SessionReader) {
@@ -45,9 +51,16 @@ public struct SessionFacts: Sendable, Equatable {
         guard let classes = data?.classes.count ?? preprocessing?.classes.count else { return }
         do throws(SessionError) {
             let kept = try reader.artifacts(kind: Mistake.artifactKind)
-            guard let newest = kept.last(where: { $0.name == Split.test.rawValue }) else { return }
-            mistakes = Mistake.decoded(newest.body, classes: classes)
-            mistakesStep = newest.step
+            if let newest = kept.last(where: { $0.name == Split.test.rawValue }) {
+                mistakes = Mistake.decoded(newest.body, classes: classes)
+                mistakesStep = newest.step
+            }
+            if let cells = kept.last(where: { $0.name == Mistake.cellsName }) {
+                cellExamples = Mistake.decoded(cells.body, classes: classes, maximum: Mistake.maximumCellExamples)
+            }
+            let lists = try reader.artifacts(kind: PredictionList.artifactKind)
+            predictions = lists.last { $0.name == Split.test.rawValue }
+                .flatMap { PredictionList($0.body, classes: classes) }
         } catch {
             // Shown without them; events that are damaged too say so where they are read.
         }
