@@ -143,6 +143,8 @@ final class Feed: Sendable {
             line.withLock { line in
                 switch message {
                 case .event(let event): line.waiting.append(event)
+                // A run refuses only what this screen does not send.
+                case .news: break
                 case .gap, .closed: line.isCut = true
                 }
             }

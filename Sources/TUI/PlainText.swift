@@ -63,7 +63,7 @@ struct PlainText {
                 switch news {
                 case .opened(let name): say("Session \(name)")
                 case .events(let events): for line in events.compactMap({ reader.line(of: $0) }) { say(line) }
-                case .facts: break
+                case .facts, .analyst: break
                 case .live: say("Live; Ctrl-C ends the watching, the run goes on.")
                 case .ended(let status):
                     if status == .interrupted { say("Interrupted; workbench resume \(path) goes on.") }

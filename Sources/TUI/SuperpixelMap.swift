@@ -22,6 +22,12 @@ struct SuperpixelMap {
         return Dictionary(terms.map { ($0.feature, $0.weight / largest) }, uniquingKeysWith: { first, _ in first })
     }
 
+    /// Red, green and blue.
+    private func colour(supports: Bool) -> [Double] {
+        if isSafe { return supports ? [60, 130, 255] : [255, 150, 0] }
+        return supports ? [40, 220, 90] : [240, 50, 60]
+    }
+
     func draw(into grid: inout Grid, in rect: Rect) {
         let size = Charts.Thumbnail.cells(
             height: picture.height, width: picture.width, maxRows: rect.rows, maxColumns: rect.columns)
@@ -36,9 +42,8 @@ struct SuperpixelMap {
             // Dark parts must show their colour too.
             let grey = 40 + luma * 0.45
             let strength = share.magnitude.squareRoot() * 0.75
-            let tint =
-                share > 0 ? (isSafe ? (60.0, 130, 255) : (40.0, 220, 90)) : (isSafe ? (255.0, 150, 0) : (240.0, 50, 60))
-            for (channel, colour) in [tint.0, tint.1, tint.2].enumerated() {
+            let tint = colour(supports: share > 0)
+            for (channel, colour) in tint.enumerated() {
                 let value = share == 0 ? grey * 0.7 : grey * (1 - strength) + colour * strength
                 pixels[channel * count + pixel] = UInt8(min(255, max(0, value.rounded())))
             }

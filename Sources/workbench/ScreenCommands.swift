@@ -61,6 +61,7 @@ struct AttachCommand: ParsableCommand {
         client.follow(after: last) { message in
             switch message {
             case .event(let event): Output.line(EventLine.encode(event))
+            case .news: break
             case .gap, .closed: ended.signal()
             }
         }
