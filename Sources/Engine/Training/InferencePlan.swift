@@ -41,6 +41,8 @@ final class InferencePlan {
     private let logits: BatchTensor
     private let indices: UnsafeMutablePointer<Int32>
     private let targets: UnsafeMutablePointer<Float>?
+    /// Losses of examples that have no label; nobody reads them.
+    private let unread: UnsafeMutablePointer<Double>
 
     private let loss: Loss
     /// The true numbers in their own units, where numbers are predicted, and how outputs come to those units.
@@ -59,6 +61,7 @@ final class InferencePlan {
         input = plan.activation(stride: data.input.stride, image: data.input.image)
         indices = plan.arena.allocate(workers * tileSize)
         targets = data.targets.map { _ in plan.arena.floats(workers * tileSize * loss.outputs) }
+        unread = plan.arena.allocate(workers * tileSize)
         let (layers, logits) = plan.layers(from: input)
         for layer in layers { layer.forward(plan) }
         chains = plan.takeChains()
@@ -109,6 +112,38 @@ final class InferencePlan {
             result.targets = wanted.flatMap { truth[Int($0) * loss.outputs..<(Int($0) + 1) * loss.outputs] }
         }
         return result
+    }
+
+    /// Makes the examples `range` of those that are asked about, as the first layer takes them, in rows `stride` floats apart.
+    /// Any worker may call it; what lies between an example's values and `stride` is zero and must stay so.
+    typealias Maker = (_ range: Range<Int>, _ rows: UnsafeMutablePointer<Float>, _ stride: Int) -> Void
+
+    /// Runs the network over `count` examples that `make` makes on the spot, and puts what it predicts, (examples, predictions),
+    /// where `predictions` says, numbers in their own units.
+    /// - Parameter isFirst: copies of the weights are made; later calls find them.
+    func run(
+        _ count: Int, on team: Team, isFirst: Bool, into predictions: UnsafeMutablePointer<Float>,
+        make: @escaping Maker
+    ) {
+        precondition(team.scratchBytes >= scratchBytes, "the team has too little scratch for this plan")
+        let tiles = stride(from: 0, to: count, by: tileSize).map { first -> Tile in
+            { [self] worker in
+                let slot = builder.shards[worker.index]
+                let filled = min(tileSize, count - first)
+                make(first..<first + filled, input.values(slot), input.stride)
+                chains[worker.index](worker)
+                let out = predictions + first * loss.predictions
+                loss.compute(
+                    Loss.Rows(
+                        count: filled, logits: logits.values(slot), stride: logits.stride,
+                        labels: nil, targets: nil, losses: unread + slot.first, hits: nil, gradient: nil,
+                        predictions: out, weights: nil),
+                    scale: 1)
+                guard loss.spec.isRegression, let targetScaling else { return }
+                for i in 0..<filled * loss.outputs { out[i] = targetScaling.restored(out[i]) }
+            }
+        }
+        team.run((isFirst ? prologue : []) + [Phase(tiles)])
     }
 
     private struct Outputs {
