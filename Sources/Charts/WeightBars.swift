@@ -27,26 +27,32 @@ public struct WeightBars: Sendable {
     /// Draws as many rows as have room; the last one then says how many more there are.
     public func draw(into grid: inout Grid, in rect: Rect) {
         guard rect.rows > 0, rect.columns >= 12, !terms.isEmpty else { return }
-        let isCut = terms.count > rect.rows
-        let shown = Array(terms.prefix(isCut ? rect.rows - 1 : rect.rows))
+        let longest = terms.map { displayWidth($0.text) }.max() ?? 0
+        // Where texts would be cut and there is room below, each has a line of its own above its bar.
+        let isTall = longest > max(rect.columns / 3, rect.columns - 30) && rect.rows >= 2 * terms.count
+        let lines = isTall ? 2 : 1
+        let isCut = terms.count * lines > rect.rows
+        let shown = Array(terms.prefix(isCut ? rect.rows - 1 : terms.count))
         let numbers = shown.map { ($0.weight > 0 ? "+" : "") + Format.number($0.weight) }
         let spreads = shown.map { "\(Format.number($0.low)) to \(Format.number($0.high))" }
         let numberColumns = numbers.map(displayWidth).max() ?? 0
-        let spreadColumns = rect.columns >= 72 ? (spreads.map(displayWidth).max() ?? 0) + 2 : 0
-        let longest = shown.map { displayWidth($0.text) }.max() ?? 0
-        let textColumns = min(longest, max(rect.columns / 3, rect.columns - numberColumns - spreadColumns - 16))
+        let spreadColumns = rect.columns >= (isTall ? 48 : 72) ? (spreads.map(displayWidth).max() ?? 0) + 2 : 0
+        let beside = min(longest, max(rect.columns / 3, rect.columns - numberColumns - spreadColumns - 16))
+        let textColumns = isTall ? rect.columns : beside
+        let indent = isTall ? 0 : textColumns + 1
         let bars = Rect(
-            row: rect.row, column: rect.column + textColumns + 1, rows: shown.count,
-            columns: max(0, rect.columns - textColumns - numberColumns - spreadColumns - 3))
+            row: rect.row, column: rect.column + indent, rows: shown.count,
+            columns: max(0, rect.columns - indent - numberColumns - spreadColumns - 2))
         // All rows share one scale, and those that are not shown have no part in it: they are the smallest.
         let most = shown.map { max($0.high, $0.weight, 0) }.filter(\.isFinite).max() ?? 0
         let least = shown.map { min($0.low, $0.weight, 0) }.filter(\.isFinite).min() ?? 0
         let span = most - least
         let zero = span > 0 ? Int((-least / span * Double(bars.columns - 1)).rounded()) : 0
         for (index, term) in shown.enumerated() {
-            let row = rect.row + index
             let text = truncated(term.text, to: textColumns, glyphs: glyphs)
-            grid.write(text, row: row, column: rect.column, style: Style(.text), maxColumns: textColumns)
+            grid.write(
+                text, row: rect.row + index * lines, column: rect.column, style: Style(.text), maxColumns: textColumns)
+            let row = rect.row + index * lines + lines - 1
             if bars.columns > 2 {
                 grid[row, bars.column + zero] = Cell(glyphs.pick("│", "|"), Style(.axis))
                 drawBar(term, row: row, bars, zero: zero, span: span, &grid)

@@ -17,7 +17,8 @@ final class Analysis: Sendable {
 
     let path: String
     let opening: Int
-    private let data: String?
+    /// Another place of the data; nil: where they were.
+    let data: String?
     private let mailbox: Mailbox
     private let line = Mutex(Line())
     private let bell = DispatchSemaphore(value: 0)
@@ -60,13 +61,13 @@ final class Analysis: Sendable {
     private func tell(_ news: FeedNews) { mailbox.post(.feed(opening: opening, news)) }
 
     private func follow(after sequence: Int) {
-        var log: String?
+        var engine: (process: pid_t, log: String)?
         defer {
             line.withLock { $0.isClosed = true }
-            if let log { unlink(log) }
+            if let engine { unlink(engine.log) }
         }
         do {
-            guard let client = try connect(&log) else { return }
+            guard let client = try connect(&engine) else { return }
             line.withLock { $0.client = client }
             client.follow(after: sequence) { [self] message in
                 line.withLock { $0.news.append(message) }
@@ -74,24 +75,29 @@ final class Analysis: Sendable {
             }
             for question in line.withLock({ $0.waiting }) { client.ask(question) }
             listen(after: sequence, client)
-            if !isClosed {
-                tell(.analyst(.failed(log.flatMap(EngineLog.reason) ?? "The analyst has gone; ask again.")))
+            guard !isClosed else { return }
+            // One that failed says why before it ends.
+            var patience = 100
+            while let engine, EngineLauncher.exitStatus(of: engine.process) == nil, patience > 0 {
+                Thread.sleep(forTimeInterval: 0.02)
+                patience -= 1
             }
+            tell(.analyst(.failed(engine.flatMap { EngineLog.reason($0.log) } ?? "The analyst has gone; ask again.")))
         } catch {
             tell(.analyst(.failed("\(error)")))
         }
     }
 
     /// The analyst that is there, or one that is started; nil: closed meanwhile, or it failed and has been told.
-    private func connect(_ log: inout String?) throws -> LinkClient? {
+    private func connect(_ engine: inout (process: pid_t, log: String)?) throws -> LinkClient? {
         if let client = LinkClient.connect(sessionPath: path, role: .analyst) { return client }
         let file = try EngineLog.make()
-        log = file
-        let engine = try EngineLauncher.launch(
+        let process = try EngineLauncher.launch(
             arguments: ["analyse", path] + (data.map { ["--data", $0] } ?? []), logPath: file)
+        engine = (process, file)
         while !isClosed {
             if let client = LinkClient.connect(sessionPath: path, role: .analyst) { return client }
-            if let status = EngineLauncher.exitStatus(of: engine) {
+            if let status = EngineLauncher.exitStatus(of: process) {
                 tell(.analyst(.failed(EngineLog.reason(file) ?? "the analyst ended with status \(status)")))
                 return nil
             }

@@ -3,11 +3,11 @@
 import Charts
 import Engine
 import Experiments
+import Foundation
 
 /// The panes that the screen may have for a session, in the order of Tab.
 func explainPanes(_ session: OpenSession?) -> [PaneID] {
-    let isTable = session?.facts?.data?.summary?.columns.isEmpty == false
-    return isTable ? [.rows, .instance, .why, .survey] : [.rows, .instance, .why]
+    session?.isTable == true ? [.rows, .instance, .why, .survey] : [.rows, .instance, .why]
 }
 
 /// Where they lie.
@@ -26,7 +26,8 @@ func explainPanes(_ session: OpenSession, _ body: Rect) -> [Pane] {
         return panes
     }
     let (left, right) = body.split(columns: min(28, body.columns / 3))
-    let (upper, lower) = right.split(rows: max(12, body.rows * 3 / 5))
+    // An image wants room, a surrogate of superpixels has few lines.
+    let (upper, lower) = right.split(rows: isTable ? max(12, body.rows * 3 / 5) : max(10, body.rows * 2 / 5))
     return [
         Pane(id: .rows, rect: left), Pane(id: .instance, rect: lower),
         Pane(id: isTable && session.explain.showsSurvey ? .survey : .why, rect: upper),
@@ -85,26 +86,7 @@ private func drawRows(_ session: OpenSession, _ rect: Rect, _ state: State, _ gr
             grid.fill(
                 Rect(row: line, column: rect.column, rows: 1, columns: rect.columns), Cell(" ", Style(.selection)))
         }
-        let text: Role = isSelected ? .selection : .text
-        let (parts, value): ([Part], String)
-        if session.predictsNumbers {
-            parts = [
-                Part("#\(row.index) ", isSelected ? .selection : .dim), Part(Format.compact(Double(row.truth)), text),
-            ]
-            value = Format.compact(Double(row.prediction))
-        } else {
-            let isWrong = row.label != row.predicted
-            parts =
-                [
-                    Part("#\(row.index) ", isSelected ? .selection : .dim), Part(className(row.label, session), text),
-                ]
-                + (isWrong
-                    ? [
-                        Part(state.glyphs.arrow, isSelected ? .selection : .dim),
-                        Part(className(row.predicted, session), isSelected ? .selection : .bad),
-                    ] : [])
-            value = Format.wholePercent(Double(row.prediction))
-        }
+        let (parts, value) = rowParts(row, isSelected: isSelected, columns: rect.columns - 8, session, state)
         let mark = explained.contains(row.index) ? (state.ascii ? "*" : "•") : " "
         grid.write(
             [Part(mark, isSelected ? .selection : .good)], row: line, column: rect.column, columns: 1,
@@ -119,6 +101,35 @@ private func drawRows(_ session: OpenSession, _ rect: Rect, _ state: State, _ gr
     grid.write(
         [Part("\(Format.count(selected + 1)) of \(Format.count(rows.count))", .dim)], row: rect.row + rect.rows - 1,
         column: rect.column + 1, columns: rect.columns - 2, glyphs: state.glyphs)
+}
+
+/// A row's place, its true class and what it was taken for, and how sure the model is; the two names share the room.
+private func rowParts(
+    _ row: PredictionList.Row, isSelected: Bool, columns: Int, _ session: OpenSession, _ state: State
+) -> (parts: [Part], value: String) {
+    func part(_ text: String, _ role: Role) -> Part { Part(text, isSelected ? .selection : role) }
+    let place = "#\(row.index) "
+    if session.predictsNumbers {
+        return (
+            [part(place, .dim), part(Format.compact(Double(row.truth)), .text)],
+            Format.compact(Double(row.prediction))
+        )
+    }
+    let value = Format.wholePercent(Double(row.prediction))
+    guard row.label != row.predicted else {
+        return ([part(place, .dim), part(className(row.label, session), .text)], value)
+    }
+    let arrow = state.ascii ? ">" : "→"
+    let room = max(4, columns - place.count - 1)
+    let (truth, taken) = (className(row.label, session), className(row.predicted, session))
+    // The shorter name leaves its room to the longer one.
+    let first = min(displayWidth(truth), max(room / 2, room - displayWidth(taken)))
+    return (
+        [
+            part(place, .dim), part(truncated(truth, to: first, glyphs: state.glyphs), .text), part(arrow, .dim),
+            part(truncated(taken, to: room - first, glyphs: state.glyphs), .bad),
+        ], value
+    )
 }
 
 // MARK: the example
@@ -233,6 +244,8 @@ private func drawWhy(_ session: OpenSession, _ pane: Pane, _ state: State, _ gri
     var lines: [[Part]] = []
     if let failure = session.explain.failure {
         lines += wrapped(failure, columns: inner.columns).map { [Part($0, .bad)] }
+        lines += wrapped("If the data have moved: `:data-in PATH` says where they are.", columns: inner.columns)
+            .map { [Part($0, .dim)] }
     }
     if let fraction = session.explain.fraction {
         let bar = Rect(
@@ -244,7 +257,7 @@ private func drawWhy(_ session: OpenSession, _ pane: Pane, _ state: State, _ gri
     guard let explanation, let surrogate else {
         if lines.isEmpty, session.explain.fraction == nil {
             let asks =
-                "Enter explains the selected row: the model is asked about \(Format.count(session.explain.settings.samples)) variations of it, and a linear model of its answers says what matters there (LIME)."
+                "Enter explains the selected row: the model is asked about \(Format.count(session.explainSettings.samples)) variations of it, and a linear model of its answers says what matters there (LIME)."
             lines = wrapped(asks, columns: inner.columns).map { [Part($0, .dim)] }
         }
         return write(lines, inner, state, &grid)
@@ -314,33 +327,45 @@ private func fidelityLines(
         case .fair: .text
         case .poor: .warning
         }
-    var line = [
-        Part("fit ", .dim), Part(surrogate.fit.rawValue, role, bold: true),
-        Part("\(state.glyphs.dot)R2 \(Format.number(surrogate.rSquared))", .dim),
-        Part(
-            "\(state.glyphs.dot)surrogate \(Format.number(surrogate.localPrediction)), model \(Format.number(surrogate.modelPrediction))",
-            .dim),
-    ]
-    var lines: [[Part]] = []
     let repeats = explanation.settings.repeats
+    let same = Int((surrogate.agreement * Double(repeats)).rounded())
+    var facts: [[Part]] = [
+        [Part("fit ", .dim), Part(surrogate.fit.rawValue, role, bold: true)],
+        [Part("R2 \(Format.number(surrogate.rSquared))", .dim)],
+        [
+            Part(
+                "surrogate \(Format.number(surrogate.localPrediction)), model \(Format.number(surrogate.modelPrediction))",
+                .dim)
+        ],
+    ]
     if repeats > 1 {
-        let same = Int((surrogate.agreement * Double(repeats)).rounded())
-        let text = "first feature the same in \(same) of \(repeats) seeds"
-        let width = line.reduce(0) { $0 + displayWidth($1.text) }
-        if width + displayWidth(text) + 3 <= columns {
-            line.append(Part("\(state.glyphs.dot)\(text)", same == repeats ? .dim : .warning))
-            lines = [line]
-        } else {
-            lines = [line, [Part(text, same == repeats ? .dim : .warning)]]
-        }
-    } else {
-        lines = [line]
+        facts.append([
+            Part("first feature the same in \(same) of \(repeats) seeds", same == repeats ? .dim : .warning)
+        ])
     }
+    var lines = filled(facts, between: state.glyphs.dot, columns: columns)
     if surrogate.fit == .poor {
         lines += wrapped(
             "The linear model does not follow the network here: do not trust these bars. A narrower kernel (W) may fit.",
             columns: columns
         ).map { [Part($0, .warning)] }
+    }
+    return lines
+}
+
+/// Facts one after the other, in as few lines as have room for them.
+private func filled(_ facts: [[Part]], between: String, columns: Int) -> [[Part]] {
+    var lines: [[Part]] = []
+    var used = 0
+    for fact in facts {
+        let width = fact.reduce(0) { $0 + displayWidth($1.text) }
+        if let last = lines.indices.last, used + displayWidth(between) + width <= columns {
+            lines[last] += [Part(between, .dim)] + fact
+            used += displayWidth(between) + width
+        } else {
+            lines.append(fact)
+            used = width
+        }
     }
     return lines
 }
@@ -358,7 +383,11 @@ private func drawSurvey(_ session: OpenSession, _ rect: Rect, _ state: State, _ 
         }
         return drawMessage(text, rect, &grid)
     }
-    let loss = session.predictsNumbers ? "RMSE gained" : "accuracy lost"
+    // Of accuracies the points, of numbers their own units.
+    let loss = session.predictsNumbers ? "RMSE gained" : "points of accuracy lost"
+    func amount(_ value: Double) -> String {
+        session.predictsNumbers ? Format.compact(value) : String(format: "%.2f", value * 100)
+    }
     let wide = rect.columns >= 60
     let widths = (text: min(26, rect.columns / 3), number: wide ? 16 : 8)
     let barColumns = max(0, (rect.columns - 2 - widths.text - widths.number * (wide ? 2 : 1)) / (wide ? 2 : 1) - 2)
@@ -387,8 +416,8 @@ private func drawSurvey(_ session: OpenSession, _ rect: Rect, _ state: State, _ 
             }
         }
         bar(most > 0 ? feature.importance / most : 0, .series(0), firstBar)
-        let value = Format.compact(feature.importance)
-        let spread = wide ? (state.ascii ? " +-" : " ±") + Format.compact(feature.importanceDeviation) : ""
+        let value = amount(feature.importance)
+        let spread = wide ? (state.ascii ? " +-" : " ±") + amount(feature.importanceDeviation) : ""
         grid.write(
             [Part(value), Part(spread, .dim)], row: row, column: firstBar + barColumns + 1, columns: widths.number,
             glyphs: state.glyphs)

@@ -36,12 +36,17 @@ struct ExplainView: Sendable, Equatable {
     var fraction: Double?
     /// Why the last question was not answered.
     var failure: String?
-
-    /// How explanations are asked for.
-    var settings: LIMESettings { LIMESettings(features: 8, kernelWidth: kernelWidth) }
 }
 
 extension OpenSession {
+    /// How explanations are asked for.
+    var explainSettings: LIMESettings {
+        LIMESettings(samples: isTable ? 5_000 : 1_000, features: 8, kernelWidth: explain.kernelWidth)
+    }
+
+    /// Whether the examples are rows of a table.
+    var isTable: Bool { facts?.data?.summary?.columns.isEmpty == false }
+
     /// The filters that there are for this run, in the order in which a key goes through them.
     var rowFilters: [RowFilter] {
         if predictsNumbers { return [.wrong, .all] }

@@ -14,6 +14,7 @@ enum TypedCommand: Sendable, Equatable {
     case speed(Double)
     case learningRate(Double)
     case filter(String)
+    case dataPath(String)
 
     /// Why a text is no command.
     struct Misread: Error, Equatable { var reason: String }
@@ -27,7 +28,8 @@ enum TypedCommand: Sendable, Equatable {
 
     private static let table: [(name: String, argument: Argument)] = [
         ("at", .value("a step, such as at 120")), ("continue", .none(.pause)),
-        ("data", .none(.showData)), ("epoch", .value("an epoch, such as epoch 3")), ("evaluate", .none(.showEvaluate)),
+        ("data", .none(.showData)), ("data-in", .value("a file or folder")),
+        ("epoch", .value("an epoch, such as epoch 3")), ("evaluate", .none(.showEvaluate)),
         ("explain", .none(.showExplain)),
         ("filter", .value("a text")), ("find-rate", .none(.findRate)),
         ("glyphs", .words(GlyphSet.allCases.map(\.rawValue))), ("help", .none(.help)),
@@ -98,6 +100,9 @@ enum TypedCommand: Sendable, Equatable {
             case "epoch": return positive(hint).map { .epoch(Int($0)) }
             case "speed": return positive(hint).map { .speed($0) }
             case "rate": return positive(hint).map { .learningRate($0) }
+            case "data-in":
+                return rest.isEmpty
+                    ? .failure(Misread(reason: "data-in needs \(hint)")) : .success(.dataPath(rest))
             default: return .success(.filter(rest))
             }
         }
@@ -117,6 +122,12 @@ func run(_ command: TypedCommand, _ state: inout State) -> [Command] {
     case .filter(let text):
         state.runs.filter = text
         return show(.runs, &state) + settleSelection(&state)
+    case .dataPath(let path):
+        guard state.session != nil else { return missing("No session is open", &state) }
+        state.session?.dataPath = (path as NSString).expandingTildeInPath
+        state.session?.explain.failure = nil
+        state.notice = Notice(text: "The data of this session are looked for in \(path)")
+        return []
     case .learningRate(let rate):
         guard state.session?.isLive == true else { return missing("No run is live here", &state) }
         return [.steer(.setLearningRate(rate))]

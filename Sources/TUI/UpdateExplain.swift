@@ -19,7 +19,7 @@ func performInExplain(_ action: Action, _ state: inout State) -> [Command]? {
     switch action {
     case .open:
         if state.focusedPane == .instance { return editValue(session, &state) }
-        return ask(.explain(row: session.explain.row ?? 0, changes: [], settings: session.explain.settings), &state)
+        return ask(.explain(row: session.explain.row ?? 0, changes: [], settings: session.explainSettings), &state)
     case .up, .down: moveInExplain(by: action == .down ? 1 : -1, &state)
     case .rowFilter:
         let filters = session.rowFilters
@@ -34,7 +34,7 @@ func performInExplain(_ action: Action, _ state: inout State) -> [Command]? {
     case .takeBack:
         state.session?.explain.changes = []
         if session.plainExplanation == nil, let row = session.explain.row, !session.explain.changes.isEmpty {
-            return ask(.explain(row: row, changes: [], settings: session.explain.settings), &state)
+            return ask(.explain(row: row, changes: [], settings: session.explainSettings), &state)
         }
     case .kernelWidth: state.overlay = .prompt(Prompt(kind: .kernelWidth, text: ""))
     case .survey:
@@ -56,7 +56,7 @@ func ask(_ question: AnalystQuestion, _ state: inout State) -> [Command] {
         state.notice = Notice(text: "Predictions are explained when the run has ended", role: .warning)
         return []
     }
-    if session.facts?.data?.summary?.columns.isEmpty == true, case .survey = question {
+    if !session.isTable, case .survey = question {
         state.session?.explain.showsSurvey = false
         state.notice = Notice(text: "Pixels have no meaning of their own: what matters is looked for in tables only")
         return []
@@ -84,7 +84,9 @@ private func moveInExplain(by rows: Int, _ state: inout State) {
     guard let session = state.session else { return }
     switch state.focusedPane {
     case .instance:
-        let count = session.explanation?.values.count ?? session.facts?.data?.summary?.columns.count ?? 0
+        let count =
+            (session.explanation ?? session.plainExplanation)?.values.count ?? session.facts?.data?.summary?.columns
+            .count ?? 0
         state.session?.explain.column = min(max(0, session.explain.column + rows), max(0, count - 1))
     default:
         guard let list = session.facts?.predictions, !session.explain.shown.isEmpty else { return }
@@ -100,11 +102,11 @@ private func moveInExplain(by rows: Int, _ state: inout State) {
 
 /// A prompt for the selected value.
 private func editValue(_ session: OpenSession, _ state: inout State) -> [Command] {
-    guard let explanation = session.explanation, explanation.picture == nil,
+    guard let explanation = session.explanation ?? session.plainExplanation, explanation.picture == nil,
         explanation.values.indices.contains(session.explain.column)
     else {
         state.notice = Notice(
-            text: session.explanation == nil ? "First explain the row: Enter in the list" : "Pixels are not typed")
+            text: session.plainExplanation == nil ? "First explain the row: Enter in the list" : "Pixels are not typed")
         return []
     }
     let value = explanation.values[session.explain.column]
@@ -122,7 +124,7 @@ func acceptValue(_ prompt: Prompt, _ state: inout State) -> [Command] {
         ValueChange(column: session.explain.column, text: prompt.text.trimmingCharacters(in: .whitespaces)))
     changes.sort { $0.column < $1.column }
     state.session?.explain.changes = changes
-    return ask(.explain(row: row, changes: changes, settings: session.explain.settings), &state)
+    return ask(.explain(row: row, changes: changes, settings: session.explainSettings), &state)
 }
 
 /// Takes a typed kernel width; nothing typed is the usual one. The row is explained anew.
@@ -138,5 +140,5 @@ func acceptKernelWidth(_ prompt: Prompt, _ state: inout State) -> [Command] {
     state.overlay = nil
     state.session?.explain.kernelWidth = width
     guard let session = state.session, let row = session.explain.row else { return [] }
-    return ask(.explain(row: row, changes: session.explain.changes, settings: session.explain.settings), &state)
+    return ask(.explain(row: row, changes: session.explain.changes, settings: session.explainSettings), &state)
 }

@@ -247,7 +247,7 @@ struct MainLoop {
 
     private mutating func ask(_ question: AnalystQuestion) {
         guard let session = state.session else { return }
-        if analysis?.opening != session.opening || analysis?.isClosed != false {
+        if analysis?.opening != session.opening || analysis?.isClosed != false || analysis?.data != session.dataPath {
             if question == .cancel { return }
             analysis?.close()
             analysis = Analysis(

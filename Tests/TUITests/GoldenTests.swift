@@ -77,6 +77,26 @@ struct Scene: Sendable, CustomTestStringConvertible {
         },
         Scene(name: "numbers-evaluate-many") { $0.openNumbers(screen: "3", examples: 9_000, epochs: 3) },
         Scene(name: "numbers-data") { $0.openNumbers(screen: "7") },
+        Scene(name: "explain") { $0.openExplained("breast-cancer-mlp") },
+        Scene(name: "explain-what-if") {
+            $0.openExplained("breast-cancer-mlp")
+            $0.tryValue()
+        },
+        Scene(name: "explain-survey") {
+            $0.openExplained("breast-cancer-mlp")
+            $0.press(.character("i"))
+            $0.feed(.events([.surveyed(Sample.survey)]), .analyst(.idle))
+        },
+        Scene(name: "explain-image") { $0.openExplained("digits-cnn") },
+        Scene(name: "explain-working") {
+            $0.openWithFacts("breast-cancer-mlp", screen: "4")
+            $0.press(.down, .enter)
+            $0.feed(.analyst(.working(fraction: 0.4)))
+        },
+        Scene(name: "explain-live") {
+            $0.attach(steps: 187)
+            $0.press(.character("4"))
+        },
         Scene(name: "model") { $0.openWithFacts("digits-cnn", screen: "6") },
         Scene(name: "data-images") { $0.openWithFacts("digits-cnn", screen: "7") },
         Scene(name: "data-augmented") {

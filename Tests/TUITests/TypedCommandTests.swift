@@ -215,7 +215,7 @@ struct PaneTests {
         // A click focuses what it hits, and the title bar leads to the screens.
         state.take(.input(.click(row: panes[0].rect.row + 1, column: panes[0].rect.column + 1)))
         #expect(state.focusedPane == panes[0].id)
-        let tab = titleTabs().first { $0.id == .model }
+        let tab = titleTabs(columns: state.columns).first { $0.id == .model }
         state.take(.input(.click(row: 0, column: (tab?.column ?? 0) + 1)))
         #expect(state.screen == .model)
     }

@@ -82,6 +82,21 @@ final class TerminalScreen {
         throw NotShown(wanted: wanted)
     }
 
+    /// Waits until `unwanted` is no longer shown.
+    func wait(gone unwanted: String, within seconds: Double = 30, sourceLocation: SourceLocation = #_sourceLocation)
+        throws
+    {
+        let end = ContinuousClock.now + .seconds(seconds)
+        var shown = ""
+        while ContinuousClock.now < end {
+            shown = try text
+            if !shown.contains(unwanted) { return }
+            Thread.sleep(forTimeInterval: 0.03)
+        }
+        Issue.record("\"\(unwanted)\" was still shown after \(seconds) s:\n\(shown)", sourceLocation: sourceLocation)
+        throw NotShown(wanted: unwanted)
+    }
+
     struct NotShown: Error { var wanted: String }
 
     func resize(columns: Int, rows: Int) throws { try tmux(["resize-window", "-x", "\(columns)", "-y", "\(rows)"]) }

@@ -30,7 +30,7 @@ public final class LinkServer: Sendable {
     /// Opens the socket of the analyst of the session at `sessionPath`, beside that of a run.
     /// - Parameter onQuestion: Called on the link's thread; it must not block.
     public convenience init(
-        sessionPath: String, onQuestion: @escaping @Sendable (AnalystQuestion) -> Void
+        analystOf sessionPath: String, onQuestion: @escaping @Sendable (AnalystQuestion) -> Void
     ) throws(LinkError) {
         let name = try LinkAddress.fileName(sessionPath: sessionPath, role: .analyst)
         try self.init(
