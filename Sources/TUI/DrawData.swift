@@ -11,6 +11,11 @@ func drawData(_ state: State, _ grid: inout Grid) {
         case .counts:
             let title = head.target == nil ? "Classes and splits" : "Target and splits"
             drawCounts(session, head, frame(pane, title, state, &grid), state, &grid)
+        case .findings:
+            let findings = session.facts?.data?.summary?.findings ?? []
+            let serious = findings.count(where: \.isSerious)
+            let title = serious > 0 ? "Findings, \(serious) serious" : "Findings"
+            drawFindings(findings, session, frame(pane, title, state, &grid), state, &grid)
         case .examples:
             let summary = session.facts?.data?.summary
             let isTable = summary?.columns.isEmpty == false
@@ -36,6 +41,44 @@ func drawData(_ state: State, _ grid: inout Grid) {
             }
         default: break
         }
+    }
+}
+
+/// The sentences of `findings` in lines of at most `columns`, each with a sign before its first line.
+func findingLines(_ findings: [DataFinding], columns: Int, _ glyphs: GlyphSet) -> [[Part]] {
+    findings.flatMap { finding -> [[Part]] in
+        wrapped(finding.text, columns: columns - 3).enumerated().map { place, line in
+            let sign = place > 0 ? "  " : finding.isSerious ? "! " : glyphs == .ascii ? "- " : "· "
+            return [
+                Part(sign, finding.isSerious ? .warning : .dim, bold: true),
+                Part(line, finding.isSerious ? .text : .dim),
+            ]
+        }
+    }
+}
+
+private func drawFindings(
+    _ findings: [DataFinding], _ session: OpenSession, _ rect: Rect, _ state: State, _ grid: inout Grid
+) {
+    let lines = findingLines(findings, columns: rect.columns, state.glyphs)
+    guard !lines.isEmpty else {
+        grid.write(
+            [Part(state.ascii ? "+ " : "✓ ", .good), Part("Nothing stands out", .dim)], row: rect.row,
+            column: rect.column + 1, columns: rect.columns - 2, glyphs: state.glyphs)
+        return
+    }
+    let isFocused = state.focusedPane == .findings
+    let first = isFocused ? min(session.scroll, max(0, lines.count - rect.rows)) : 0
+    let isCut = lines.count - first > rect.rows
+    for (place, line) in lines.dropFirst(first).prefix(isCut ? rect.rows - 1 : rect.rows).enumerated() {
+        grid.write(
+            line, row: rect.row + place, column: rect.column + 1, columns: rect.columns - 2, glyphs: state.glyphs)
+    }
+    if isCut, rect.rows > 0 {
+        let more = counted(lines.count - first - rect.rows + 1, "more line", "more lines")
+        grid.write(
+            [Part("\(state.ascii ? "..." : "…") \(more): Tab, \(state.ascii ? "j" : "↓")", .dim)],
+            row: rect.row + rect.rows - 1, column: rect.column + 1, columns: rect.columns - 2, glyphs: state.glyphs)
     }
 }
 

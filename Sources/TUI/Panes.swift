@@ -49,7 +49,14 @@ func shownPanes(_ state: State) -> [Pane] {
         return [Pane(id: .layers, rect: upper), Pane(id: .weights, rect: lower)]
     case .data:
         let (left, right) = body.split(columns: min(max(34, body.columns * 2 / 5), 64))
-        return [Pane(id: .counts, rect: left), Pane(id: .examples, rect: right)]
+        let examples = Pane(id: .examples, rect: right)
+        guard let findings = session.facts?.data?.summary?.findings else {
+            return [Pane(id: .counts, rect: left), examples]
+        }
+        // As high as its sentences ask for; the counts keep half.
+        let lines = findingLines(findings, columns: left.columns - 2, state.glyphs).count
+        let (counts, below) = left.split(rows: left.rows - min(max(3, lines + 2), left.rows / 2))
+        return [Pane(id: .counts, rect: counts), Pane(id: .findings, rect: below), examples]
     }
 }
 
@@ -89,6 +96,9 @@ func listCount(_ state: State) -> Int {
     guard let session = state.session else { return 0 }
     switch (state.screen, state.focusedPane) {
     case (.model, _): return session.facts?.network?.layers.count ?? 0
+    case (.data, .findings):
+        let columns = shownPanes(state).first { $0.id == .findings }?.rect.columns ?? 40
+        return findingLines(session.facts?.data?.summary?.findings ?? [], columns: columns - 2, state.glyphs).count
     case (.data, .examples): return session.facts?.data?.summary?.columns.count ?? 0
     case (.data, _): return session.run.head?.classes.count ?? 0
     default: return 0

@@ -51,7 +51,7 @@ enum ScreenID: Int, CaseIterable, Sendable {
         case .evaluate: [.confusion, .mistakes, .roc, .classes, .predictions, .residuals, .errors]
         case .explain: [.rows, .instance, .why, .survey]
         case .model: [.layers, .weights]
-        case .data: [.counts, .examples]
+        case .data: [.counts, .findings, .examples]
         }
     }
 }
@@ -63,7 +63,7 @@ enum PaneID: Sendable, Hashable {
     case predictions, residuals, errors
     case rows, instance, why, survey
     case layers, weights
-    case counts, examples
+    case counts, findings, examples
 }
 
 /// A text for the bottom line, until the next key.

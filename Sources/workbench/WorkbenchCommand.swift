@@ -49,7 +49,7 @@ struct WorkbenchCommand: ParsableCommand {
             TrainCommand.self, AttachCommand.self, ResumeCommand.self, VerifyCommand.self, ReplayCommand.self,
             PredictCommand.self,
             EvaluateCommand.self, ExplainCommand.self, FindRateCommand.self,
-            SessionsCommand.self, BenchCommand.self, DoctorCommand.self, AnalyseCommand.self,
+            SessionsCommand.self, DataCommand.self, BenchCommand.self, DoctorCommand.self, AnalyseCommand.self,
         ])
 
     @OptionGroup var sessionOptions: SessionOptions

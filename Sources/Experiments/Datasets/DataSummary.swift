@@ -16,6 +16,8 @@ public struct DataSummary: Sendable, Equatable, Codable {
     /// Images of a run that augments: what its first epochs see of the first few of `thumbnails`. Nil in sessions of earlier
     /// versions, and where nothing is augmented.
     public var augmented: [AugmentedThumbnails]?
+    /// What a person should know of the data, the serious first; nil in sessions of earlier versions.
+    public var findings: [DataFinding]?
 
     public init(
         splits: [SplitCounts], thumbnails: [LabelledThumbnail], columns: [ColumnSummary],
@@ -70,6 +72,9 @@ public struct DataSummary: Sendable, Equatable, Codable {
     /// Images whose augmented versions are kept, and epochs of them.
     static let augmentedExamples = 6
     static let augmentedEpochs = 4
+    /// Findings that are kept, and characters of each.
+    static let maximumFindings = 20
+    static let maximumFindingText = 600
 
     /// An example of an image set.
     public struct LabelledThumbnail: Sendable, Equatable, Codable {
@@ -191,6 +196,8 @@ extension DataSummary {
                         (0..<classes).contains($0.label) && (0...1).contains($0.share)
                     }
             }
+            && (findings ?? []).count <= Self.maximumFindings
+            && (findings ?? []).allSatisfy { $0.text.count <= Self.maximumFindingText }
             && columns.allSatisfy { column in
                 guard sound(column.missing) else { return false }
                 switch column.content {

@@ -24,6 +24,11 @@ extension DataSummary {
         target = dataset.targets.map { targets in
             ColumnSummary.Numbers(of: splits.train.lazy.map { targets[Int($0)] })
         }
+        findings = DataDoctor.findings(dataset, splits).prefix(Self.maximumFindings).map { finding in
+            var finding = finding
+            finding.text = String(finding.text.prefix(Self.maximumFindingText))
+            return finding
+        }
     }
 
     private static func thumbnails(_ dataset: Dataset, _ train: [Int32]) -> [LabelledThumbnail] {
