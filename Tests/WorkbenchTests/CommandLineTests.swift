@@ -57,7 +57,25 @@ import Testing
             (evaluated.last["accuracy"] as? Double ?? -1) == (train.last["test/accuracy"] as? Double ?? -2))
         let confusion = try #require(evaluated.last["confusion"] as? [[Int]])
         #expect(confusion.flatMap { $0 }.reduce(0, +) == 30 && confusion.allSatisfy { $0.reduce(0, +) == 10 })
-        #expect((evaluated.last["per_class"] as? [[String: Any]])?.count == 3)
+        let perClass = try #require(evaluated.last["per_class"] as? [[String: Any]])
+        #expect(perClass.count == 3 && perClass.allSatisfy { $0["class"] is String && $0["support"] as? Int == 10 })
+        for name in [
+            "accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "micro_f1", "mcc", "cohen_kappa", "auc",
+            "average_precision", "log_loss", "brier", "calibration_error",
+        ] { expectInterval(evaluated.last, name) }
+        #expect(evaluated.last["micro_f1"] as? Double == evaluated.last["accuracy"] as? Double)
+        #expect(evaluated.last["top_5_accuracy"] == nil)
+        for scores in perClass {
+            for name in ["precision", "recall", "f1", "auc", "average_precision"] { expectInterval(scores, name) }
+        }
+        let wide = try program.run("evaluate", "iris.session", "--json", "--level", "0.99")
+        #expect((wide.last["auc_low"] as? Double ?? 1) <= (evaluated.last["auc_low"] as? Double ?? 0))
+        let table = try program.run("evaluate", "iris.session")
+        for text in ["95 % interval", "balanced accuracy", "macro AUC", "Brier score", "precision"] {
+            #expect(table.output.contains(text), "\(table.output)")
+        }
+        let level = try program.run("evaluate", "iris.session", "--level", "1")
+        #expect(level.status == 2 && level.error.contains("--level 1.0"))
 
         let sessions = try program.run("sessions", "--sessions", ".", "--json")
         #expect(sessions.last["status"] as? String == "finished" && sessions.last["epochs"] as? Int == 5)
@@ -65,6 +83,56 @@ import Testing
         #expect(doctor.status == 0 && (doctor.last["float32_gflop_per_s"] as? Double ?? 0) > 0.1)
         let attached = try program.run("attach", "iris.session", "--json")
         #expect(attached.output.split(separator: "\n").count == train.output.split(separator: "\n").count)
+    }
+
+    /// A measure that is null or lies in its interval.
+    private func expectInterval(_ object: [String: Any], _ name: String) {
+        guard let value = object[name] as? Double else {
+            #expect(
+                object[name] is NSNull && object["\(name)_low"] is NSNull && object["\(name)_high"] is NSNull, "\(name)"
+            )
+            return
+        }
+        let (low, high) = (object["\(name)_low"] as? Double ?? .nan, object["\(name)_high"] as? Double ?? .nan)
+        #expect(low <= value && value <= high && low < high, "\(name): \(low), \(value), \(high)")
+    }
+
+    /// Two models on the same examples; what has other examples, or none of classes, is refused.
+    @Test func modelsAreCompared() throws {
+        let program = try Program()
+        for (session, changes) in [
+            ("a.session", ["--epochs", "8"]), ("b.session", ["--epochs", "1"]),
+            ("c.session", ["--epochs", "1", "--set", "data.seed=5"]),
+        ] {
+            let train = try program.run(["train", "breast-cancer-mlp", "--json", "--session", session] + changes)
+            #expect(train.status == 0, "\(train.error)")
+        }
+        let (a, b) = (
+            try program.run("evaluate", "a.session", "--json"), try program.run("evaluate", "b.session", "--json")
+        )
+        let run = try program.run("evaluate", "a.session", "--against", "b.session", "--json")
+        #expect(run.status == 0, "\(run.error)")
+        let found = run.last
+        for name in ["accuracy", "auc"] {
+            let (first, second) = (a.last[name] as? Double ?? .nan, b.last[name] as? Double ?? .nan)
+            #expect(found[name] as? Double == first && found["against_\(name)"] as? Double == second)
+            #expect(abs((found["\(name)_difference"] as? Double ?? .nan) - (first - second)) < 1e-12)
+            expectInterval(found, "\(name)_difference")
+        }
+        for name in ["mcnemar_p", "mcnemar_mid_p", "delong_p"] {
+            #expect((0...1).contains(found[name] as? Double ?? -1), "\(name)")
+        }
+        let text = try program.run("evaluate", "a.session", "--against", "b.session")
+        #expect(text.output.contains("McNemar's test") && text.output.contains("DeLong's test"), "\(text.output)")
+        let same = try program.run("evaluate", "a.session", "--against", "a.session", "--json")
+        #expect(same.last["mcnemar_p"] as? Double == 1 && same.last["delong_p"] as? Double == 1)
+        let other = try program.run("evaluate", "a.session", "--against", "c.session")
+        #expect(other.status == 2 && other.error.contains("different examples"), "\(other.error)")
+        _ = try program.run("train", "friedman-mlp", "--epochs", "1", "--json", "--session", "f.session")
+        for sessions in [("a.session", "f.session"), ("f.session", "a.session")] {
+            let numbers = try program.run("evaluate", sessions.0, "--against", sessions.1)
+            #expect(numbers.status == 2 && numbers.error.contains("f.session predicts numbers"), "\(numbers.error)")
+        }
     }
 
     /// Predictions on new files, by name of column, equal to what the model says of the same rows.
@@ -114,6 +182,7 @@ import Testing
         let found = evaluated.last
         for measure in ["mae", "rmse", "r2"] {
             #expect(found[measure] as? Double == last["test/\(measure)"] as? Double)
+            expectInterval(found, measure)
         }
         #expect(found["examples"] as? Int == 400 && found["accuracy"] == nil && found["confusion"] == nil)
         let (r2, rmse) = (found["r2"] as? Double ?? 0, found["rmse"] as? Double ?? 0)

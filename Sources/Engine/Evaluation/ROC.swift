@@ -40,56 +40,31 @@ public struct ROCCurve: Sendable, Equatable {
     /// area are the nearest doubles to the exact fractions.
     /// - Complexity: O(n log n).
     public init(scores: [Double], labels: [Bool]) {
-        precondition(scores.count == labels.count, "\(scores.count) scores, \(labels.count) labels")
-        guard !scores.contains(where: \.isNaN) else {
-            self = .undefined
-            return
-        }
-        let order = scores.indices.sorted { scores[$0] > scores[$1] }
-        var counting = ROCCounting(keepsCorners: false)
-        for (place, index) in order.enumerated() {
-            let isLast = place + 1 == order.count || scores[order[place + 1]] != scores[index]
-            counting.pass(positive: labels[index], lastOfScore: isLast, score: scores[index])
-        }
-        self = counting.curve
+        self = SortedScores(scores, labels: labels)?.curve ?? .undefined
     }
 
     /// The curve of `scores`, as for doubles.
     public init(scores: [Float], labels: [Bool]) {
         precondition(scores.count == labels.count, "\(scores.count) scores, \(labels.count) labels")
-        self = ScoreSorter(count: scores.count).curve(keepsCorners: false) { (scores[$0], labels[$0]) }
+        let counting = ScoreSorter(count: scores.count).counting(keepsCorners: false) { (scores[$0], labels[$0]) }
+        self = counting?.curve ?? .undefined
     }
 
     /// The curve of examples that count `weights` each (0 or more); those of weight 0 do not count at all. Sums of weights
     /// are rounded, so rates and area are too.
     /// - Complexity: O(n log n).
     public init(scores: [Double], labels: [Bool], weights: [Double]) {
-        precondition(
-            scores.count == labels.count && weights.count == labels.count,
-            "\(scores.count) scores, \(weights.count) weights, \(labels.count) labels")
-        precondition(weights.allSatisfy { $0 >= 0 && $0.isFinite }, "a weight is negative or not finite")
-        let order = scores.indices.filter { weights[$0] > 0 }.sorted { scores[$0] > scores[$1] }
-        guard !order.contains(where: { scores[$0].isNaN }) else {
+        guard let sums = WeightedScores.sums(scores: scores, labels: labels, weights: weights), let all = sums.last,
+            all.positives > 0, all.negatives > 0
+        else {
             self = .undefined
             return
         }
-        var (falseSums, trueSums, thresholds) = ([0.0], [0.0], [Double.infinity])
-        var (negatives, positives) = (0.0, 0.0)
-        for (place, index) in order.enumerated() {
-            if labels[index] { positives += weights[index] } else { negatives += weights[index] }
-            guard place + 1 == order.count || scores[order[place + 1]] != scores[index] else { continue }
-            falseSums.append(negatives)
-            trueSums.append(positives)
-            thresholds.append(scores[index])
-        }
-        guard negatives > 0, positives > 0 else {
-            self = .undefined
-            return
-        }
-        let (x, y) = (falseSums.map { $0 / negatives }, trueSums.map { $0 / positives })
+        let x = [0] + sums.map { $0.negatives / all.negatives }
+        let y = [0] + sums.map { $0.positives / all.positives }
         var area = 0.0
         for i in 1..<x.count { area += (x[i] - x[i - 1]) * (y[i] + y[i - 1]) / 2 }
-        self.init(falsePositiveRates: x, truePositiveRates: y, thresholds: thresholds, auc: area)
+        self.init(falsePositiveRates: x, truePositiveRates: y, thresholds: [.infinity] + sums.map(\.score), auc: area)
     }
 
     /// One curve a class, each against all others.
@@ -108,12 +83,9 @@ public struct ROCCurve: Sendable, Equatable {
     init(class k: Int, of classes: Int, probabilities: [Float], labels: [Int32], keepsCorners: Bool) {
         precondition(
             probabilities.count == labels.count * classes, "\(probabilities.count) values, \(labels.count) labels")
-        let sorter = ScoreSorter(count: labels.count)
-        self = probabilities.withUnsafeBufferPointer { probabilities in
-            labels.withUnsafeBufferPointer { labels in
-                sorter.curve(keepsCorners: keepsCorners) { (probabilities[$0 * classes + k], labels[$0] == Int32(k)) }
-            }
-        }
+        let counting = ScoreSorter(count: labels.count).counting(
+            class: k, of: classes, probabilities: probabilities, labels: labels, keepsCorners: keepsCorners)
+        self = counting?.curve ?? .undefined
     }
 
     /// The curve with at most `maximumPoints` points (2 or more): first those go that lie on the line between their
@@ -131,8 +103,7 @@ public struct ROCCurve: Sendable, Equatable {
     /// The curve with its rates rounded to `places` decimals and its thresholds to `thresholdPlaces`; `auc` stays.
     func rounded(places: Int, thresholdPlaces: Int) -> ROCCurve {
         func round(_ values: [Double], _ places: Int) -> [Double] {
-            let scale = (0..<places).reduce(1.0) { scale, _ in scale * 10 }
-            return values.map { ($0 * scale).rounded() / scale }
+            values.map { $0.rounded(places: places) }
         }
         return ROCCurve(
             falsePositiveRates: round(falsePositiveRates, places), truePositiveRates: round(truePositiveRates, places),

@@ -14,6 +14,8 @@ public enum RandomPurpose: UInt32, Sendable {
     case smote = 19
     case perturbation = 20
     case permutation = 21
+    case folds = 24
+    case intervals = 25
 }
 
 /// Philox 4x32-10 (Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3"): the n-th number
