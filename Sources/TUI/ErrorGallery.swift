@@ -35,7 +35,7 @@ func cellText(_ session: OpenSession, _ cell: MatrixCell) -> String {
 
 /// Why there is nothing to show.
 func emptyGallery(_ session: OpenSession, _ view: GalleryView) -> String {
-    if session.whole.finished == nil { return "They are kept when the run ends" }
+    if session.whole.finished == nil { return "Kept when the run ends" }
     guard let cell = view.cell else { return "None" }
     if session.facts?.cellExamples.isEmpty != false { return "This session keeps no examples of its cells" }
     let count = testCount(session, cell)
@@ -142,9 +142,10 @@ private func galleryNote(_ session: OpenSession, _ view: GalleryView, _ examples
         parts.append(Part("the most confident first", .dim))
     }
     if let replay = session.replay, replay.position < session.events.count {
-        parts.append(Part("   these are the end's; the matrix is of an earlier moment", .warning))
+        let epoch = evaluation(session).map { "epoch \($0.epoch)" } ?? "an earlier moment"
+        parts.append(Part("   the end's, while the matrix shows \(epoch)", .warning))
     } else if let split = evaluatedSplit(session), split != .test {
-        parts.append(Part("   these are of the test split; the matrix is of \(split.rawValue)", .warning))
+        parts.append(Part("   of the test split, while the matrix shows \(split.rawValue)", .warning))
     }
     return parts
 }

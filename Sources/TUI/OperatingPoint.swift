@@ -12,7 +12,7 @@ struct ErrorCosts: Sendable, Equatable {
 
     /// Why a text is no pair of costs.
     static let complaint =
-        "two numbers, 0 or more and not both 0: what a false positive and a false negative cost, as 1 5"
+        "two numbers of 0 or more, not both 0, such as 1 5"
 
     /// Reads "FP FN"; nil when it is no such pair.
     init?(_ text: String) {

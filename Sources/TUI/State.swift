@@ -110,7 +110,7 @@ struct Prompt: Sendable, Equatable {
         case .learningRate: "Learning rate"
         case .dataPath: "Data in"
         case .command: ""
-        case .costs: "Cost of a false positive and of a false negative"
+        case .costs: "Costs of FP and FN"
         }
     }
 

@@ -103,11 +103,12 @@ enum Sample {
             }
         }
         guard steps == nil else { return events }
+        let test = detail(head.classes.count, skill: testSkill)
         events.append(
             .evaluated(
                 RunEvent.Evaluated(
                     step: last, epoch: head.epochs, seconds: Double(last) * 0.031, split: .test, loss: 0.081,
-                    accuracy: 0.9778, detail: detail(head.classes.count, skill: testSkill))))
+                    accuracy: ConfusionMatrix(rows: test.confusion).accuracy, detail: test)))
         events.append(
             .finished(
                 RunEvent.Finished(

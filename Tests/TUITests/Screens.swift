@@ -135,7 +135,8 @@ extension State {
         var head = Sample.head()
         head.classes = (0..<detail.roc.count).map { "class \($0)" }
         let evaluated = RunEvent.Evaluated(
-            step: 41, epoch: 1, seconds: 1.3, split: .validation, loss: 0.3, accuracy: 0.9, detail: detail)
+            step: 41, epoch: 1, seconds: 1.3, split: .validation, loss: 0.3,
+            accuracy: ConfusionMatrix(rows: detail.confusion).accuracy, detail: detail)
         open([.started(head), .evaluated(evaluated)], .interrupted)
         press(.character("3"))
     }
