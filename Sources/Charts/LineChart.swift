@@ -46,6 +46,18 @@ public struct LineChart: Sendable {
     public var cursor: Double?
     /// Whether y = x is drawn behind the curves: chance in a ROC chart, perfection in a calibration chart.
     public var diagonal = false
+    /// Whether the points of a line get markers where they are few.
+    public var marksPoints = true
+    /// Whether the legend shows the last value of each curve where no cursor is.
+    public var showsLastValues = true
+    /// What is uncertain about the curves, behind them.
+    public var bands: [ChartBand] = []
+    /// A dotted line behind the curves.
+    public var level: Double?
+    /// Points that stand out, over the curves.
+    public var spots: [ChartSpot] = []
+    /// Said at the end of the legend, where it has room.
+    public var note = ""
 
     public init(series: [Series], x: ChartAxis, y: ChartAxis, marks: [ChartMark] = [], glyphs: GlyphSet) {
         self.series = series
@@ -60,6 +72,7 @@ public struct LineChart: Sendable {
     public func draw(into grid: inout Grid, in rect: Rect) {
         guard let (plot, legend) = drawFrame(into: &grid, in: rect) else { return }
         let trouble = drawCurves(plot, &grid)
+        drawSpots(plot, &grid)
         if let legend { drawLegend(plot, trouble, legend, &grid) }
     }
 
@@ -194,6 +207,8 @@ extension LineChart {
     /// A scale of the y axis that shows `range`.
     func verticalScale(_ range: ClosedRange<Double>, rows: Int) -> VerticalScale {
         if y.isLogarithmic { return VerticalScale(logarithmic: range, rows: rows) }
+        // Fractions of all that there can be take the whole height.
+        if y.unit == .fraction, y.range == 0...1 { return VerticalScale(fractionsIn: rows) }
         let limit = y.unit == .fraction && range.upperBound <= 1 ? 1 : Double.infinity
         return VerticalScale(range, rows: rows, unit: y.unit, limit: limit)
     }

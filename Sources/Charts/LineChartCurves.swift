@@ -8,15 +8,17 @@ extension LineChart {
     /// Whether the points of a series are so few, or so meant, that each gets a marker.
     func isSparse(_ index: Int, _ plot: Plot) -> Bool {
         series[index].kind == .points
-            || plot.curves[index].visibleCount(in: plot.horizontal.range) * 3 <= plot.area.columns
+            || marksPoints && plot.curves[index].visibleCount(in: plot.horizontal.range) * 3 <= plot.area.columns
     }
 
     /// Whether a series is drawn raw and smoothed.
     func isSmoothed(_ index: Int) -> Bool { smoothing > 0 && series[index].kind == .line }
 
     /// The role of what lies behind a smoothed series.
-    private func traceRole(_ index: Int) -> Role {
-        if case .series(let number) = series[index].role { return .trace(number) }
+    private func traceRole(_ index: Int) -> Role { traceRole(of: series[index].role) }
+
+    private func traceRole(of role: Role) -> Role {
+        if case .series(let number) = role { return .trace(number) }
         return .dim
     }
 
@@ -25,6 +27,8 @@ extension LineChart {
         var pen = Pen(plot, glyphs)
         var trouble = Trouble()
         let limits = plot.vertical.values(rows: plot.area.rows)
+        for (index, band) in bands.enumerated() { pen.draw(band, owner: series.count + 1 + index) }
+        if let level { pen.drawLevel(level, owner: series.count) }
         if diagonal { pen.drawDiagonal(owner: series.count) }
         for (index, points) in plot.curves.enumerated() {
             trouble.add(points, plot.horizontal, limits: limits, asked: x.range)
@@ -32,7 +36,7 @@ extension LineChart {
             guard isSmoothed(index) else { continue }
             pen.draw(points, owner: index, joined: true, marked: false)
         }
-        let roles = series.indices.map(traceRole) + [.axis]
+        let roles = series.indices.map(traceRole) + [.axis] + bands.map { traceRole(of: $0.role) }
         pen.show(on: &grid, plain: ["."], roles: roles)
         pen.clear()
         for (index, points) in plot.curves.enumerated() {

@@ -79,9 +79,11 @@ extension LineChart {
             column += grid.write(entry.value + entry.smoothed, row: rect.row, column: column, style: Style(entry.role))
             column += Self.gap
         }
-        let note = trouble.note
-        if !note.isEmpty, column + displayWidth(note) <= end {
-            grid.write(note, row: rect.row, column: end - displayWidth(note), style: Style(.bad))
+        let missing = trouble.note
+        if !missing.isEmpty, column + displayWidth(missing) <= end {
+            grid.write(missing, row: rect.row, column: end - displayWidth(missing), style: Style(.bad))
+        } else if !note.isEmpty, column + displayWidth(note) <= end {
+            grid.write(note, row: rect.row, column: end - displayWidth(note), style: Style(.dim))
         }
     }
 
@@ -89,7 +91,7 @@ extension LineChart {
         series.indices.map { index in
             var entry = Entry(sample: legendSample(index, plot), name: series[index].name, role: series[index].role)
             // Every ROC curve ends at 100 %: that is no news.
-            if diagonal, cursor == nil { return entry }
+            if diagonal || !showsLastValues, cursor == nil { return entry }
             if let reading = reading(index, at: cursor, plot.curves[index]) {
                 entry.value = " " + text(reading.y)
                 if let smoothed = reading.smoothed { entry.smoothed = " ~" + text(smoothed) }

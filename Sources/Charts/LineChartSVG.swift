@@ -41,9 +41,12 @@ extension LineChart {
                     picture.left, picture.y(range.lowerBound), picture.right, picture.y(range.upperBound),
                     stroke: SVG.colour(.axis), dashes: "4 4")
             }
+            drawBands(picture, &svg)
             drawMarks(picture, &svg)
             drawCurves(picture, &svg)
+            drawSpots(picture, &svg)
         }
+        svg.text(note, picture.left, picture.bottom + 33, fill: SVG.colour(.dim))
         var trouble = Trouble()
         for points in curves {
             trouble.add(points, horizontal, limits: vertical.values(rows: rows), asked: x.range)
@@ -108,6 +111,30 @@ extension LineChart {
         }
     }
 
+    private func drawBands(_ picture: Picture, _ svg: inout SVG) {
+        for band in bands {
+            func edge(_ values: [Double]) -> [(x: Double, y: Double)] {
+                zip(band.x, values).filter { $0.isFinite && $1.isFinite }.map { (picture.x($0), picture.y($1)) }
+            }
+            svg.polygon(edge(band.high) + edge(band.low).reversed(), fill: SVG.colour(band.role), opacity: 0.15)
+        }
+        guard let level, level.isFinite else { return }
+        svg.line(
+            picture.left, picture.y(level), picture.right, picture.y(level), stroke: SVG.colour(.axis), dashes: "4 4")
+    }
+
+    private func drawSpots(_ picture: Picture, _ svg: inout SVG) {
+        for spot in spots where spot.x.isFinite && spot.y.isFinite {
+            let (x, y, colour) = (picture.x(spot.x), picture.y(spot.y), SVG.colour(spot.role))
+            svg.circle(x, y, radius: 4, fill: colour)
+            guard !spot.isCursor else { continue }
+            let isRight = x > (picture.left + picture.right) / 2
+            svg.text(
+                String(Character(spot.sign)), x + (isRight ? -7 : 7), y + 14, anchor: isRight ? .end : .start,
+                fill: colour, bold: true)
+        }
+    }
+
     private func drawCurves(_ picture: Picture, _ svg: inout SVG) {
         for (index, points) in picture.curves.enumerated() where isSmoothed(index) {
             for piece in pieces(points, picture) {
@@ -164,7 +191,7 @@ extension LineChart {
         var lines: [[LegendEntry]] = []
         var used = 0.0
         for index in series.indices {
-            let reading = diagonal ? nil : self.reading(index, at: nil, series[index].points)
+            let reading = diagonal || !showsLastValues ? nil : self.reading(index, at: nil, series[index].points)
             let value = reading.map { " " + text($0.y) } ?? ""
             let smooth = reading?.smoothed.map { " ~" + text($0) } ?? ""
             let entry = sanitised(series[index].name + value + smooth)

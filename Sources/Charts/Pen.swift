@@ -55,8 +55,8 @@ struct Dots {
 /// Draws curves on a canvas.
 struct Pen {
     private let area: Rect
-    private let dots: Dots
-    private let glyphs: GlyphSet
+    let dots: Dots
+    let glyphs: GlyphSet
     private var canvas: DotCanvas
     /// The owner of the marker in each cell, -1 without one.
     private var markers: [Int16]
@@ -73,6 +73,9 @@ struct Pen {
 
     /// An empty canvas; markers and gaps stay.
     mutating func clear() { canvas = DotCanvas(rows: area.rows, columns: area.columns, glyphs: glyphs) }
+
+    /// Sets one dot.
+    mutating func set(_ x: Int, _ y: Int, owner: Int) { canvas.set(x, y, owner: owner) }
 
     /// y = x, dotted; only where both axes are of one kind, for only there it is straight.
     mutating func drawDiagonal(owner: Int) {

@@ -55,6 +55,11 @@ struct SVG {
         body += "/>\n"
     }
 
+    mutating func polygon(_ points: [(x: Double, y: Double)], fill: String, opacity: Double) {
+        let places = points.map { "\(SVG.number($0.x)),\(SVG.number($0.y))" }.joined(separator: " ")
+        body += "<polygon points=\"\(places)\" fill=\"\(fill)\" fill-opacity=\"\(SVG.number(opacity))\"/>\n"
+    }
+
     mutating func circle(_ x: Double, _ y: Double, radius: Double, fill: String) {
         body +=
             "<circle cx=\"\(SVG.number(x))\" cy=\"\(SVG.number(y))\" r=\"\(SVG.number(radius))\" fill=\"\(fill)\"/>\n"

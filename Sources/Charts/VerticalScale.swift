@@ -80,6 +80,26 @@ struct VerticalScale {
         step = 0
     }
 
+    /// A scale from 0 in the lowest of `rows` rows to 1 in the topmost, or one or two below it where ticks then are equally
+    /// far from each other. A tick stands in the row nearest to its value.
+    init(fractionsIn rows: Int) {
+        let all = max(1, rows - 1)
+        let intervals = all < 10 ? all : (all - 2...all).last { $0 % 4 == 0 || $0 % 5 == 0 } ?? all
+        low = 0
+        perRow = 1 / Double(intervals)
+        isLogarithmic = false
+        let even = [0.1, 0.2, 0.25, 0.5].filter {
+            let rows = $0 * Double(intervals)
+            return rows >= 2 && (rows - rows.rounded()).magnitude < 1e-9
+        }
+        let step = even.first { $0 * Double(intervals) >= 3 } ?? even.last ?? (intervals >= 4 ? 0.5 : 1)
+        self.step = step
+        ticks = (0...Int((1 / step).rounded())).map { index in
+            let value = Double(index) * step
+            return (Int((value * Double(intervals)).rounded()), value)
+        }
+    }
+
     /// Rows above the lowest one, in fractions; NaN where a logarithmic axis has no place for `value`.
     func row(of value: Double) -> Double {
         if !isLogarithmic { return (value - low) / perRow }

@@ -26,6 +26,7 @@ func draw(_ state: State, into grid: inout Grid) {
     }
     if case .help(let scroll) = state.overlay { drawHelp(state, scroll: scroll, &grid) }
     if state.overlay == .rates { drawRates(state, &grid) }
+    if case .gallery(let view) = state.overlay { drawErrorGallery(view, state, &grid) }
     drawBottomLine(state, &grid)
 }
 
@@ -125,7 +126,9 @@ private func isOffered(_ action: Action, _ state: State) -> Bool {
     case (.showRates, _): state.session?.whole.ratesTried != nil
     case (.takeRate, _): state.session.flatMap(takenRate) != nil
     case (.split, _): state.session.map { $0.run.evaluations.count > 1 } ?? false
-    case (.confusionMode, _), (.up, .evaluate): state.session.map { !$0.predictsNumbers } ?? false
+    case (.confusionMode, _), (.up, .evaluate), (.nextChart, _), (.thresholdCursor, _):
+        state.session.map { !$0.predictsNumbers } ?? false
+    case (.nextBest, _), (.costs, _): state.session?.evaluate.threshold != nil
     default: true
     }
 }
@@ -159,10 +162,12 @@ private func bottomText(_ state: State) -> [Part] {
         }
         return parts
     case .help, .rates, nil: break
+    case .gallery(let view): return state.session.map { galleryStatus($0, view) } ?? []
     }
     if let notice = state.notice { return [Part(notice.text, notice.role)] }
     switch state.screen {
     case .runs: return runsStatus(state)
+    case .evaluate: return state.session.map { evaluateStatus($0, state) } ?? []
     default: return state.session.map { trainStatus($0, state.glyphs) } ?? []
     }
 }

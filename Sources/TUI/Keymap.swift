@@ -12,6 +12,8 @@ enum Action: Hashable, Sendable {
     case cursor, cursorLeft, cursorRight, cursorFarLeft, cursorFarRight
     case split, confusionMode, complete, augmented
     case rowFilter, otherClass, takeBack, kernelWidth, survey
+    case nextChart, thresholdCursor, thresholdLeft, thresholdRight, thresholdFarLeft, thresholdFarRight
+    case nextBest, costs, cellUp, cellDown, cellLeft, cellRight, openGallery
     case pause, learningRate, stop, findRate, showRates, takeRate
     case play, slower, faster, stepBack, stepForward, epochBack, epochForward, toStart, toEnd
     case accept, cancel, erase, yes, no, close
@@ -21,6 +23,7 @@ enum Action: Hashable, Sendable {
 enum Context: String, CaseIterable, Sendable {
     case global, runs, sessions, presets, live, ended, timeline, cursor, charts, evaluate, explain, data, list, panes
     case help, question, prompt, rates
+    case matrix, threshold, picker, mistakes, playing, gallery
 
     /// Heading in the help screen and in docs/keys.md.
     var title: String {
@@ -43,6 +46,12 @@ enum Context: String, CaseIterable, Sendable {
         case .question: "A question"
         case .prompt: "Typing a text"
         case .rates: "Learning rates that were tried"
+        case .matrix: "Evaluate, while the confusion matrix has the focus"
+        case .threshold: "Evaluate, while the cursor is on"
+        case .picker: "Evaluate, the class"
+        case .mistakes: "Evaluate, while the mistakes have the focus"
+        case .playing: "Evaluate, time while the arrows move a cursor"
+        case .gallery: "Examples of a cell of the matrix"
         }
     }
 
@@ -50,11 +59,13 @@ enum Context: String, CaseIterable, Sendable {
     static let stacks: [[Context]] = {
         var stacks: [[Context]] = [
             [.sessions, .runs, .global], [.presets, .runs, .global], [.global], [.help], [.question], [.prompt],
-            [.rates],
+            [.rates], [.gallery],
         ]
         let screens: [[Context]] = [
-            [.timeline, .charts], [.cursor, .charts], [.evaluate, .timeline], [.explain, .timeline],
-            [.list, .timeline], [.data, .list],
+            [.explain, .timeline],
+            [.timeline, .charts], [.cursor, .charts], [.list, .timeline], [.data, .list],
+            [.picker, .evaluate, .timeline], [.mistakes, .picker, .evaluate, .timeline],
+            [.matrix, .evaluate, .playing], [.threshold, .picker, .evaluate, .playing],
         ]
         for source: [Context] in [[.live], [.ended], []] {
             for screen in screens { stacks.append(source + screen + [.panes, .global]) }
@@ -176,15 +187,72 @@ enum Keymap {
             help: "Write the focused chart as CSV and SVG into the folder that the workbench was started in"),
 
         Binding(
-            context: .evaluate, keys: [.up, .character("k")], action: .up, hint: "class",
+            context: .matrix, keys: [.enter], action: .openGallery, hint: "examples",
+            help: "The examples of the cell: the most confident mistakes, or the right ones that were least sure"),
+        Binding(
+            context: .matrix, keys: [.left, .character("h")], action: .cellLeft, hint: "cell", help: "One cell left"),
+        Binding(context: .matrix, keys: [.right, .character("l")], action: .cellRight, help: "One cell right"),
+        Binding(context: .matrix, keys: [.up, .character("k")], action: .cellUp, help: "One cell up"),
+        Binding(context: .matrix, keys: [.down, .character("j")], action: .cellDown, help: "One cell down"),
+        Binding(context: .matrix, keys: [.pageUp], action: .epochBack, help: "One epoch back"),
+        Binding(context: .matrix, keys: [.pageDown], action: .epochForward, help: "One epoch forward"),
+        Binding(
+            context: .mistakes, keys: [.enter], action: .openGallery, hint: "look",
+            help: "The worst mistakes of all, or of the picked class, one by one"),
+        Binding(
+            context: .threshold, keys: [.left], action: .thresholdLeft, hint: "move",
+            help: "The next kept threshold to the left on the focused chart; all charts and numbers follow"),
+        Binding(context: .threshold, keys: [.right], action: .thresholdRight, help: "The next one to the right"),
+        Binding(context: .threshold, keys: [.pageUp], action: .thresholdFarLeft, help: "Five to the left"),
+        Binding(context: .threshold, keys: [.pageDown], action: .thresholdFarRight, help: "Five to the right"),
+        Binding(
+            context: .picker, keys: [.up, .character("k")], action: .up, hint: "class",
             help: "The class before; before the first: all of them"),
-        Binding(context: .evaluate, keys: [.down, .character("j")], action: .down, help: "The next class"),
+        Binding(context: .picker, keys: [.down, .character("j")], action: .down, help: "The next class"),
+        Binding(
+            context: .evaluate, keys: [.character("v")], action: .nextChart, hint: "chart",
+            help: "The next chart: ROC, precision-recall, calibration, measures by threshold"),
+        Binding(
+            context: .evaluate, keys: [.character("c")], action: .thresholdCursor, hint: "threshold",
+            help: "A cursor on the thresholds of a class against the rest; again: without"),
+        Binding(
+            context: .evaluate, keys: [.character("b")], action: .nextBest, hint: "best",
+            help: "The cursor to the best threshold by F1, by Youden's index, by cost, in turn"),
+        Binding(
+            context: .evaluate, keys: [.character("C")], action: .costs, hint: "costs",
+            help: "Type what a false positive and a false negative cost, such as 1 5"),
         Binding(
             context: .evaluate, keys: [.character("m")], action: .confusionMode, hint: "matrix",
             help: "The confusion matrix in counts, in percent of the row (true), of the column (predicted)"),
         Binding(
             context: .evaluate, keys: [.character("t")], action: .split, hint: "split",
             help: "The other split that was measured: validation, test"),
+        Binding(
+            context: .evaluate, keys: [.character("w")], action: .save,
+            help: "Write the focused chart as CSV and SVG into the folder that the workbench was started in"),
+        Binding(
+            context: .playing, keys: [.character(" ")], action: .play, hint: "replay",
+            help: "Play the run again; again: hold it"),
+        Binding(context: .playing, keys: [.character("[")], action: .slower, help: "Play half as fast"),
+        Binding(context: .playing, keys: [.character("]")], action: .faster, help: "Play twice as fast"),
+        Binding(
+            context: .playing, keys: [.character("g"), .home], action: .toStart, help: "To the start of the run"),
+        Binding(
+            context: .playing, keys: [.character("G"), .end], action: .toEnd, hint: "end",
+            help: "To the end of the run, or back to live"),
+
+        Binding(
+            context: .gallery, keys: [.down, .character("j")], action: .cellDown, hint: "next",
+            help: "The example below"),
+        Binding(context: .gallery, keys: [.up, .character("k")], action: .cellUp, help: "The example above"),
+        Binding(context: .gallery, keys: [.left, .character("h")], action: .cellLeft, help: "The example before"),
+        Binding(context: .gallery, keys: [.right, .character("l")], action: .cellRight, help: "The next example"),
+        Binding(
+            context: .gallery, keys: [.character("g"), .home], action: .first, help: "To the first example"),
+        Binding(context: .gallery, keys: [.character("G"), .end], action: .last, help: "To the last example"),
+        Binding(
+            context: .gallery, keys: [.escape, .character("q")], action: .close, hint: "back",
+            help: "Back to the matrix"),
 
         Binding(
             context: .explain, keys: [.enter], action: .open, hint: "explain",

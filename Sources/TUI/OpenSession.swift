@@ -58,6 +58,15 @@ struct EvaluateView: Sendable, Equatable {
     /// The class that ROC and table stand on; nil: all.
     var selectedClass: Int?
     var confusion: ConfusionChart.Mode = .counts
+    /// The chosen chart.
+    var chart: EvaluateChart = .roc
+    /// Where the cursor is; nil: no cursor. On another evaluation it stands on the kept threshold that is nearest.
+    var threshold: Double?
+    /// What the cursor was sent to last, as long as it stands there.
+    var lastBest: OperatingCurve.Best?
+    var costs = ErrorCosts()
+    /// The cell that the matrix' cursor is on; nil: it was not moved.
+    var cell: MatrixCell?
 }
 
 /// Where the open session's events come from.

@@ -70,25 +70,7 @@ private func evaluatePanes(_ session: OpenSession, _ body: Rect) -> [Pane] {
             Pane(id: .predictions, rect: left), Pane(id: .residuals, rect: bars), Pane(id: .errors, rect: table),
         ]
     }
-    let head = session.run.head
-    let names = head?.classes ?? []
-    let counts = evaluation(session)?.detail?.confusion ?? []
-    let wanted = ConfusionChart.size(classes: names.count, names: names, counts: counts)
-    let left = min(max(wanted.columns + 2, body.columns * 2 / 5), max(body.columns * 11 / 20, 46))
-    let (matrix, right) = body.split(columns: left)
-    // The table is as high as its classes ask for, the curve takes the rest, at least half.
-    let table = min(names.count + 5, body.rows / 2)
-    let (roc, classes) = right.split(rows: body.rows - table)
-    var panes = [Pane(id: .roc, rect: roc), Pane(id: .classes, rect: classes)]
-    let matrixRows = min(max(wanted.rows + 2, 8), body.rows)
-    if body.rows - matrixRows >= 7 {
-        let (upper, lower) = matrix.split(rows: matrixRows)
-        panes += [Pane(id: .confusion, rect: upper), Pane(id: .mistakes, rect: lower)]
-    } else {
-        panes.append(Pane(id: .confusion, rect: matrix))
-    }
-    let order: [PaneID] = [.confusion, .mistakes, .roc, .classes]
-    return order.compactMap { id in panes.first { $0.id == id } }
+    return classPanes(session, body)
 }
 
 /// Rows that the focused list of Model or Data has to scroll through.

@@ -48,8 +48,12 @@ enum ScreenID: Int, CaseIterable, Sendable {
         switch self {
         case .runs: []
         case .train: [.loss, .accuracy, .now]
-        case .evaluate: [.confusion, .mistakes, .roc, .classes, .predictions, .residuals, .errors]
         case .explain: [.rows, .instance, .why, .survey]
+        case .evaluate:
+            [
+                .confusion, .mistakes, .roc, .precisionRecall, .calibration, .thresholds, .classes, .threshold,
+                .predictions, .residuals, .errors,
+            ]
         case .model: [.layers, .weights]
         case .data: [.counts, .findings, .examples]
         }
@@ -60,6 +64,7 @@ enum ScreenID: Int, CaseIterable, Sendable {
 enum PaneID: Sendable, Hashable {
     case loss, accuracy, now
     case roc, confusion, classes, mistakes
+    case precisionRecall, calibration, thresholds, threshold
     case predictions, residuals, errors
     case rows, instance, why, survey
     case layers, weights
@@ -79,6 +84,8 @@ enum Overlay: Sendable, Equatable {
     case prompt(Prompt)
     /// Learning rates that were tried, or are being tried.
     case rates
+    /// Examples of a cell of the confusion matrix.
+    case gallery(GalleryView)
 }
 
 /// Something that a person confirms by another key than the one that asked.
@@ -96,7 +103,7 @@ enum Question: Sendable, Equatable {
 
 /// A text being typed in the bottom line.
 struct Prompt: Sendable, Equatable {
-    enum Kind: Sendable { case filter, learningRate, dataPath, command, value, kernelWidth }
+    enum Kind: Sendable { case filter, learningRate, dataPath, command, costs, value, kernelWidth }
     var kind: Kind
     var text: String
     var complaint: String?
@@ -111,6 +118,7 @@ struct Prompt: Sendable, Equatable {
         case .command: ""
         case .value: name
         case .kernelWidth: "Kernel width"
+        case .costs: "Costs of FP and FN"
         }
     }
 
@@ -209,6 +217,7 @@ struct State: Sendable, Equatable {
         case .question: return [.question]
         case .prompt: return [.prompt]
         case .rates: return [.rates]
+        case .gallery: return [.gallery]
         case nil: break
         }
         return contexts(of: screen)
@@ -224,8 +233,8 @@ struct State: Sendable, Equatable {
         switch screen {
         case .train where session.charts.cursor != nil: return contexts + [.cursor, .charts, .panes, .global]
         case .train: contexts += [.timeline, .charts]
-        case .evaluate: contexts += [.evaluate, .timeline]
         case .explain: contexts += [.explain, .timeline]
+        case .evaluate: contexts += evaluateContexts(session)
         case .model: contexts += [.list, .timeline]
         case .data: contexts += [.data, .list]
         case .runs: break
@@ -244,7 +253,9 @@ struct State: Sendable, Equatable {
     /// The pane that has the focus on the shown screen.
     var focusedPane: PaneID? {
         let panes = panes
-        return focus[screen].flatMap { panes.contains($0) ? $0 : nil } ?? panes.first
+        let chosen = focus[screen].flatMap { panes.contains($0) ? $0 : nil }
+        if screen == .evaluate, let session, !session.predictsNumbers { return evaluateFocus(chosen, session) }
+        return chosen ?? panes.first
     }
 
     /// Names of sessions that go on when the screen is left.

@@ -129,6 +129,9 @@ func perform(_ action: Action, _ state: inout State) -> [Command] {
         return action == .yes ? answer(question, &state) : []
     case .prompt(let prompt): return edit(prompt, action, &state)
     case .rates: return lookAtRates(action, &state)
+    case .gallery(let view):
+        lookAtGallery(action, view, &state)
+        return []
     case nil: break
     }
     switch action {
@@ -147,6 +150,8 @@ func perform(_ action: Action, _ state: inout State) -> [Command] {
     case .cancel where state.session?.charts.cursor != nil && state.screen == .train:
         state.session?.charts.cursor = nil
     case .cancel where state.screen == .explain && state.session?.explain.fraction != nil: return [.ask(.cancel)]
+    case .cancel where state.session?.evaluate.threshold != nil && state.screen == .evaluate:
+        state.session?.evaluate.threshold = nil
     case .cancel where state.isZoomed: state.isZoomed = false
     case .back, .cancel: return backToRuns(&state)
     default: return state.screen == .runs ? performInRuns(action, &state) : performInSession(action, &state)
@@ -247,6 +252,7 @@ private func edit(_ prompt: Prompt, _ action: Action, _ state: inout State) -> [
         case .command: return acceptCommand(prompt, &state)
         case .value: return acceptValue(prompt, &state)
         case .kernelWidth: return acceptKernelWidth(prompt, &state)
+        case .costs: return acceptCosts(prompt, &state)
         case .filter: state.overlay = nil
         }
     default: break

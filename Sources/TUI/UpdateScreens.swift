@@ -105,6 +105,7 @@ private func moveRow(by rows: Int, _ state: inout State) -> [Command] {
 /// Keys of the screens that look at the open session.
 func performInSession(_ action: Action, _ state: inout State) -> [Command] {
     if let commands = performInExplain(action, &state) { return commands }
+    if let commands = performInEvaluate(action, &state) { return commands }
     guard var session = state.session else { return [] }
     switch action {
     case .pause:

@@ -64,6 +64,68 @@ struct Scene: Sendable, CustomTestStringConvertible {
             $0.press(.down, .down, .down, .character("m"), .character("t"), .pageUp, .pageUp)
         },
         Scene(name: "evaluate-table") { $0.openWithFacts("breast-cancer-mlp", screen: "3") },
+        Scene(name: "evaluate-precision-recall") {
+            $0.openWithFacts("digits-cnn", screen: "3")
+            $0.press(.character("v"))
+        },
+        Scene(name: "evaluate-calibration") {
+            $0.openWithFacts("breast-cancer-mlp", screen: "3")
+            $0.press(.character("v"), .character("v"))
+        },
+        Scene(name: "evaluate-cursor") {
+            $0.openWithFacts("digits-cnn", screen: "3")
+            $0.press(.down, .down, .down, .character("c"), .right, .right)
+        },
+        Scene(name: "evaluate-cursor-table") {
+            $0.openWithFacts("breast-cancer-mlp", screen: "3")
+            $0.press(.character("C"))
+            $0.type("1 5")
+            $0.press(.enter, .character("b"), .character("b"), .character("b"), .character("v"))
+        },
+        Scene(name: "evaluate-cursor-thresholds") {
+            $0.openWithFacts("breast-cancer-mlp", screen: "3")
+            $0.press(.character("v"), .character("v"), .character("v"), .character("c"), .right)
+        },
+        Scene(name: "evaluate-costs") {
+            $0.openWithFacts("breast-cancer-mlp", screen: "3")
+            $0.press(.character("c"), .character("C"))
+            $0.type("five")
+            $0.press(.enter)
+        },
+        Scene(name: "evaluate-undefined") {
+            $0.openMeasured(Sample.oneClassOnly)
+            $0.press(.character("c"))
+        },
+        Scene(name: "evaluate-old") {
+            $0.openMeasured(Sample.oldDetail)
+            $0.press(.character("v"), .character("v"))
+        },
+        Scene(name: "evaluate-cell") {
+            $0.openWithFacts("digits-cnn", screen: "3")
+            $0.focus[.evaluate] = .confusion
+            $0.press(.right)
+        },
+        Scene(name: "evaluate-zoomed") {
+            $0.openWithFacts("digits-cnn", screen: "3")
+            $0.focus[.evaluate] = .classes
+            $0.press(.character("z"))
+        },
+        Scene(name: "gallery") {
+            $0.openWithFacts("digits-cnn", screen: "3")
+            $0.focus[.evaluate] = .confusion
+            $0.press(.pageUp, .pageUp, .enter, .right)
+        },
+        Scene(name: "gallery-right") {
+            $0.openWithFacts("digits-cnn", screen: "3")
+            $0.focus[.evaluate] = .confusion
+            $0.session?.evaluate.cell = MatrixCell(label: 4, predicted: 4)
+            $0.press(.enter)
+        },
+        Scene(name: "gallery-table") {
+            $0.openWithFacts("breast-cancer-mlp", screen: "3")
+            $0.focus[.evaluate] = .confusion
+            $0.press(.enter, .down)
+        },
         Scene(name: "evaluate-nothing") {
             $0.attach(steps: 20)
             $0.press(.character("3"))

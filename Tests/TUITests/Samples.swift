@@ -40,6 +40,9 @@ enum Sample {
         return old
     }
 
+    /// How good the model of the samples is on the test split.
+    static let testSkill = 6.0
+
     /// Trials as they come of a network that has just begun.
     static let trials: [Trainer.RateTrial] = (0..<100).map { index in
         let power = -6 + 6 * Double(index) / 99
@@ -100,11 +103,12 @@ enum Sample {
             }
         }
         guard steps == nil else { return events }
+        let test = detail(head.classes.count, skill: testSkill)
         events.append(
             .evaluated(
                 RunEvent.Evaluated(
                     step: last, epoch: head.epochs, seconds: Double(last) * 0.031, split: .test, loss: 0.081,
-                    accuracy: 0.9778, detail: detail(head.classes.count, skill: 8))))
+                    accuracy: ConfusionMatrix(rows: test.confusion).accuracy, detail: test)))
         events.append(
             .finished(
                 RunEvent.Finished(
@@ -186,22 +190,43 @@ enum Sample {
             residentBytes: 97_517_568)
     }
 
-    /// A confusion matrix and ROC curves of a model that gets better with `skill`.
+    /// The evaluation of a model that gets better with `skill`, of 36 examples of each class.
     static func detail(_ classes: Int, skill: Double) -> EvaluationDetail {
-        let confusion = (0..<classes).map { label in
-            (0..<classes).map { predicted in
-                let wrong = abs(noise(label * 31 + predicted * 7)) * 9 * exp(-skill * 0.3)
-                return label == predicted ? 36 - Int(8 * exp(-skill * 0.3)) : Int(wrong)
-            }
+        EvaluationDetail(inference(classes, skill: skill), classes: classes)
+            ?? EvaluationDetail(confusion: [], roc: [])
+    }
+
+    /// A split whose examples are all of one class: no curve is defined.
+    static let oneClassOnly: EvaluationDetail = {
+        var probabilities: [Float] = []
+        for row in 0..<40 {
+            let distance = Float(row) / 100
+            probabilities += [0.5 + distance, 0.5 - distance]
         }
-        let isPositive = (0..<300).map { $0 % 3 == 0 }
-        let curves = (0..<classes).map { label -> ROCCurve in
-            let scores = (0..<300).map { index -> Float in
-                Float(noise(index * 3 + label)) + (isPositive[index] ? Float(skill) * 0.4 : 0)
+        let inference = Inference(
+            probabilities: probabilities, losses: [], hits: [], labels: Array(repeating: 0, count: 40))
+        return EvaluationDetail(inference, classes: 2) ?? EvaluationDetail(confusion: [], roc: [])
+    }()
+
+    /// An evaluation as earlier versions kept it.
+    static let oldDetail: EvaluationDetail = {
+        let whole = detail(3, skill: 3)
+        return EvaluationDetail(confusion: whole.confusion, roc: whole.roc)
+    }()
+
+    /// What such a model says.
+    static func inference(_ classes: Int, skill: Double) -> Inference {
+        let labels = (0..<classes * 36).map { Int32($0 % max(1, classes)) }
+        var probabilities: [Float] = []
+        for (row, label) in labels.enumerated() {
+            let powers = (0..<classes).map { k -> Double in
+                let chance = noise(row * 31 + k * 7 + 1) + noise(row * 17 + k * 3 + 5) + noise(row + k * 41)
+                return exp(2.2 * chance + (k == Int(label) ? 0.9 * skill : 0))
             }
-            return ROCCurve(scores: scores, labels: isPositive).simplified(maximumPoints: 40)
+            let sum = powers.reduce(0, +)
+            probabilities += powers.map { Float($0 / sum) }
         }
-        return EvaluationDetail(confusion: confusion, roc: curves)
+        return Inference(probabilities: probabilities, losses: [], hits: [], labels: labels)
     }
 
     /// Histograms of two parameters that spread while the run goes on.
@@ -259,6 +284,30 @@ enum Sample {
                     thumbnail: thumbnails.isEmpty ? nil : thumbnails[index % thumbnails.count].image,
                     values: thumbnails.isEmpty ? [Mistake.Value(column: "mean radius", number: 14.5)] : []))
         }
+        facts.cellExamples = cellExamples(facts)
         return facts
+    }
+
+    /// Two examples of each cell of the matrix, three of each on its diagonal.
+    private static func cellExamples(_ facts: SessionFacts) -> [Mistake] {
+        guard let data = facts.data, let summary = data.summary else { return [] }
+        let classes = data.classes.count
+        return (0..<classes * classes).flatMap { cell -> [Mistake] in
+            let (label, predicted) = (cell / classes, cell % classes)
+            return (0..<(label == predicted ? 3 : 2)).map { number in
+                let probability = label == predicted ? 0.4 + 0.1 * Double(number) : 0.93 - 0.2 * Double(number)
+                let rest = Float((1 - probability) / Double(max(1, classes - 1)))
+                let pictures = summary.thumbnails.filter { $0.label == label }
+                let values = summary.columns.enumerated().map { place, column in
+                    guard case .numeric(let numbers) = column.content else { return Mistake.Value(column: column.name) }
+                    let away = 1.6 * (noise(cell * 97 + place * 13 + number) + noise(place + number * 11))
+                    return Mistake.Value(column: column.name, number: numbers.mean + away * numbers.deviation)
+                }
+                return Mistake(
+                    index: cell * 10 + number, label: label, predicted: predicted, probability: probability,
+                    probabilities: (0..<classes).map { $0 == predicted ? Float(probability) : rest },
+                    thumbnail: pictures.isEmpty ? nil : pictures[number % pictures.count].image, values: values)
+            }
+        }
     }
 }

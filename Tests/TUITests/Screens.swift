@@ -130,6 +130,17 @@ extension State {
         }
     }
 
+    /// An interrupted session with one evaluation, on Evaluate.
+    mutating func openMeasured(_ detail: EvaluationDetail) {
+        var head = Sample.head()
+        head.classes = (0..<detail.roc.count).map { "class \($0)" }
+        let evaluated = RunEvent.Evaluated(
+            step: 41, epoch: 1, seconds: 1.3, split: .validation, loss: 0.3,
+            accuracy: ConfusionMatrix(rows: detail.confusion).accuracy, detail: detail)
+        open([.started(head), .evaluated(evaluated)], .interrupted)
+        press(.character("3"))
+    }
+
     /// A finished session that predicts a number, on a screen; with `examples` in its validation split.
     mutating func openNumbers(screen: Unicode.Scalar, examples: Int = 160, epochs: Int? = nil) {
         do {

@@ -129,6 +129,82 @@ import Testing
         #expect(try screen.isRestored)
     }
 
+    /// A cursor on the thresholds: it moves, jumps to the best ones, takes costs, follows the time, is written to files.
+    @Test func movesAThreshold() throws {
+        let program = try Program()
+        #expect(try program.run("train", "breast-cancer-mlp").status == 0)
+        let screen = try TerminalScreen(program, columns: 80, rows: 24)
+        try screen.wait(for: "✓ finished")
+        try screen.press("Enter")
+        try screen.wait(for: "finished in")
+        try screen.press("3")
+        try screen.wait(for: "ROC, test split, epoch 30")
+        try screen.press("c")
+        try screen.wait(for: "≥ 0.5: malignant")
+        try screen.wait(for: "Threshold, malignant")
+        try screen.press("Right")
+        try eventually("another threshold") { !(try screen.text.contains("≥ 0.5: malignant")) }
+        try screen.press("b")
+        try screen.wait(for: "Best by F1")
+        try screen.press("C")
+        try screen.type("one")
+        try screen.press("Enter")
+        try screen.wait(for: "such as 1 5")
+        try screen.press("BSpace", "BSpace", "BSpace")
+        try screen.type("1 50")
+        try screen.press("Enter", "b", "b")
+        try screen.wait(for: "Best by cost")
+        for title in ["Precision-recall, test", "Calibration, test", "By threshold, test", "ROC, test"] {
+            try screen.press("v")
+            try screen.wait(for: title)
+        }
+        // Another moment, the same cursor; then time has the arrows back.
+        try screen.press("t")
+        try screen.wait(for: "ROC, validation split")
+        try screen.press("w")
+        try screen.wait(for: "Written: breast-cancer-mlp-validation-roc-class-1.csv")
+        let csv = try String(
+            contentsOf: program.folder.appendingPathComponent("breast-cancer-mlp-validation-roc-class-1.csv"),
+            encoding: .utf8)
+        #expect(csv.hasPrefix("threshold,true positives"))
+        try screen.press("Escape", "PPage")
+        try screen.wait(for: "▶ replay")
+        try screen.press("q", "q")
+        #expect(try screen.exitStatus() == 0)
+    }
+
+    /// From a cell of the matrix to its examples and back.
+    @Test(arguments: [(columns: 120, rows: 40, ascii: false), (columns: 80, rows: 24, ascii: true)])
+    func looksAtACell(size: (columns: Int, rows: Int, ascii: Bool)) throws {
+        let program = try Program()
+        #expect(try program.run("train", "digits-cnn", "--epochs", "2").status == 0)
+        let screen = try TerminalScreen(
+            program, columns: size.columns, rows: size.rows, environment: size.ascii ? ["LC_ALL": "C"] : [:])
+        try screen.wait(for: "finished")
+        try screen.press("Enter")
+        try screen.wait(for: "finished in")
+        try screen.press("3")
+        try screen.wait(for: "ROC, test split")
+        // As many panes lie before the first chart as have room.
+        try screen.press("BTab")
+        if size.rows == 40 { try screen.press("BTab") }
+        try screen.wait(for: "taken for")
+        try screen.press("Enter")
+        try screen.wait(for: "test split at the end of the run")
+        try screen.wait(for: "most confident")
+        try screen.press("l", "h", "Escape")
+        try screen.wait(for: "Confusion, examples")
+        for _ in 0..<10 { try screen.press("Up", "Left") }
+        try screen.wait(for: "0, right")
+        try screen.press("Enter")
+        try screen.wait(for: "least sure")
+        if size.ascii { #expect(try screen.text.unicodeScalars.allSatisfy(\.isASCII)) }
+        try screen.press("q")
+        try screen.wait(for: "Confusion, examples")
+        try screen.press("q", "q")
+        #expect(try screen.exitStatus() == 0)
+    }
+
     /// Open a recorded session, play at four times the speed, step, cursor, zoom, save: with colours, in ASCII on a small
     /// window, and without colour.
     @Test(arguments: [
