@@ -48,7 +48,7 @@ struct WorkbenchCommand: ParsableCommand {
         subcommands: [
             TrainCommand.self, AttachCommand.self, ResumeCommand.self, VerifyCommand.self, ReplayCommand.self,
             PredictCommand.self,
-            EvaluateCommand.self, FindRateCommand.self,
+            EvaluateCommand.self, FindRateCommand.self, CrossValidateCommand.self,
             SessionsCommand.self, BenchCommand.self, DoctorCommand.self,
         ])
 
