@@ -43,6 +43,45 @@ struct EvaluationDetailTests {
         // A class that does not occur has no curve.
         let one = Inference(probabilities: [0.7, 0.3, 0.6, 0.4], losses: [], hits: [], labels: [0, 0])
         #expect(EvaluationDetail(one, classes: 2)?.roc == [.undefined, .undefined])
+        #expect(EvaluationDetail(one, classes: 2)?.classes.map(\.averagePrecision) == [1, nil])
+        #expect(EvaluationDetail(one, classes: 2)?.classes.map(\.aucLow) == [nil, nil])
+        #expect(EvaluationDetail(one, classes: 2)?.summary?.macroAUC == nil)
+    }
+
+    /// What is said of each class and of all is what the measures say, on threads or not.
+    @Test func tellsWhatTheMeasuresSay() throws {
+        for classes in [2, 5, 10, 21] {
+            let inference = inference(1_000, classes: classes)
+            let (probabilities, labels) = (inference.probabilities, inference.labels)
+            let detail = try #require(EvaluationDetail(inference, classes: classes))
+            let summary = try #require(detail.summary)
+            #expect(detail.classes.count == classes)
+            for k in 0..<classes {
+                let scores = (0..<1_000).map { Double(probabilities[$0 * classes + k]) }
+                let estimate = try #require(AreaEstimate(scores: scores, labels: labels.map { $0 == Int32(k) }))
+                #expect(estimate.auc == detail.roc[k].auc)
+                let (low, high) = (try #require(detail.classes[k].aucLow), try #require(detail.classes[k].aucHigh))
+                #expect(abs(low - estimate.interval().low) < 1e-5 && abs(high - estimate.interval().high) < 1e-5)
+                let bins = detail.classes[k].calibration.bins
+                #expect(bins.isEmpty == (classes > 20))
+                #expect(bins.isEmpty || bins.reduce(0) { $0 + $1.count } == 1_000)
+                #expect(bins.isEmpty || bins.reduce(0) { $0 + $1.positives } == labels.count { $0 == Int32(k) })
+            }
+            let macro = try #require(summary.macroAUC)
+            #expect(abs(macro - detail.roc.reduce(0) { $0 + ($1.auc ?? .nan) } / Double(classes)) < 1e-6)
+            let (low, high) = (try #require(summary.macroAUCLow), try #require(summary.macroAUCHigh))
+            #expect(low < macro && macro < high && high - low < 0.1)
+            if classes == 2 {
+                // Both curves are one, and so is their mean.
+                #expect(abs(low - (detail.classes[1].aucLow ?? 0)) < 2e-5)
+                #expect(abs(high - (detail.classes[1].aucHigh ?? 0)) < 2e-5)
+            }
+            #expect((summary.topFive != nil) == (classes > 5))
+            let backwards = EvaluationDetail(inference, classes: classes) { count, body in
+                for index in (0..<count).reversed() { body(index) }
+            }
+            #expect(backwards == detail)
+        }
     }
 
     @Test func histogramsCountEveryFiniteValue() {

@@ -60,7 +60,18 @@ let oneOfEach: [RunEvent] = [
                     ROCCurve(
                         falsePositiveRates: [0, 1], truePositiveRates: [0, 1], thresholds: [.infinity, 0.5], auc: 1),
                     .undefined,
-                ]),
+                ],
+                classes: [
+                    .init(
+                        averagePrecision: 0.12345, aucLow: 0.01, aucHigh: 0.5,
+                        calibration: CalibrationCurve(bins: [
+                            .init(count: 7, positives: 0, meanPredicted: 0.0123),
+                            .init(count: 2, positives: 2, meanPredicted: 1),
+                        ])), .init(averagePrecision: 1, aucLow: 0.9, aucHigh: 1), .init(),
+                ],
+                summary: .init(
+                    logLoss: 1.234567, brier: 0.25, calibrationError: 0.01, topFive: 0.875, macroAUC: 0.5,
+                    macroAUCLow: 0.25, macroAUCHigh: 0.75)),
             weights: [
                 WeightHistogram(
                     name: "0.conv.weight", low: -0.5, high: 1.0 / 3, counts: Array(0..<32), mean: 1e-9, deviation: 0.25
@@ -287,6 +298,64 @@ struct EventLineTests {
             EventLine.encode(.init(sequence: 9, event: event)).hasSuffix(
                 #""confusion":[9],"auc":["nan"],"roc/0":[0.0,0.0,1.0,1.0],"thresholds/0":["inf",0.5],"#
                     + #""weights/0.w":[-1.0,1.0,0.0,0.5,1,2]}"#))
+    }
+
+    @Test func measuresOfProbabilitiesAsAgreed() throws {
+        let curve = ROCCurve(
+            falsePositiveRates: [0, 1], truePositiveRates: [0, 1], thresholds: [.infinity, 0.5], auc: 0.5)
+        let event = RunEvent.evaluated(
+            .init(
+                step: 4, epoch: 1, seconds: 3, split: .test, loss: 0.25, accuracy: 0.9,
+                detail: EvaluationDetail(
+                    confusion: [[9, 0], [0, 1]], roc: [curve, curve],
+                    classes: [
+                        .init(
+                            averagePrecision: 0.5, aucLow: 0.1, aucHigh: 0.9,
+                            calibration: CalibrationCurve(bins: [.init(count: 9, positives: 1, meanPredicted: 0.05)])),
+                        .init(),
+                    ],
+                    summary: .init(logLoss: 0.5, brier: 0.125, calibrationError: 0.25))))
+        let line = EventLine.encode(.init(sequence: 9, event: event))
+        #expect(
+            line.hasSuffix(
+                #""average_precision":[0.5,"nan"],"auc_low":[0.1,"nan"],"auc_high":[0.9,"nan"],"#
+                    + #""calibration/0":[9,1,0.05],"log_loss":0.5,"brier":0.125,"calibration_error":0.25}"#))
+        #expect(try EventLine.decode(line) == .init(sequence: 9, event: event))
+    }
+
+    @Test(arguments: [
+        (#""average_precision":[0.5,0.5]"#, "average_precision"), (#""average_precision":[2]"#, "average_precision"),
+        (#""average_precision":[0.5]"#, "auc_low"), (#""average_precision":[0.5],"auc_low":[0.5]"#, "auc_high"),
+        (#""average_precision":[0.5],"auc_low":[0.5],"auc_high":[0.4]"#, "auc_high"),
+        (#""average_precision":[0.5],"auc_low":["nan"],"auc_high":[0.4]"#, "auc_high"),
+        (#""average_precision":[0.5],"auc_low":["inf"],"auc_high":[0.4]"#, "auc_low"),
+        (#""average_precision":[1],"auc_low":[0],"auc_high":[1],"calibration/0":[1,1]"#, "calibration/0"),
+        (#""average_precision":[1],"auc_low":[0],"auc_high":[1],"calibration/0":[0,0,0.5]"#, "calibration/0"),
+        (#""average_precision":[1],"auc_low":[0],"auc_high":[1],"calibration/0":[1,2,0.5]"#, "calibration/0"),
+        (#""average_precision":[1],"auc_low":[0],"auc_high":[1],"calibration/0":[1.5,1,0.5]"#, "calibration/0"),
+        (#""average_precision":[1],"auc_low":[0],"auc_high":[1],"calibration/0":[1e18,1,0.5]"#, "calibration/0"),
+        (#""average_precision":[1],"auc_low":[0],"auc_high":[1],"calibration/0":["nan",1,0.5]"#, "calibration/0"),
+        (#""average_precision":[1],"auc_low":[0],"auc_high":[1],"calibration/0":[1,1,"nan"]"#, "calibration/0"),
+        (#""average_precision":[1],"auc_low":[0],"auc_high":[1],"calibration/0":[1,1,0.5,1,1,0.4]"#, "calibration/0"),
+        (#""log_loss":-1"#, "log_loss"), (#""log_loss":0.1"#, "brier"), (#""log_loss":0.1,"brier":3"#, "brier"),
+        (#""log_loss":0.1,"brier":1,"calibration_error":1.5"#, "calibration_error"),
+        (#""log_loss":0.1,"brier":1,"calibration_error":0,"top_5_accuracy":"nan""#, "top_5_accuracy"),
+        (#""log_loss":0.1,"brier":1,"calibration_error":0,"macro_auc":"x""#, "macro_auc"),
+        (
+            #""log_loss":0.1,"brier":1,"calibration_error":0,"macro_auc":0.5,"macro_auc_low":0.6,"macro_auc_high":0.5"#,
+            "macro_auc_high"
+        ),
+    ])
+    func hostileMeasuresAreErrors(_ fields: String, _ field: String) {
+        let line =
+            #"{"event":"evaluated","seq":7,"step":4,"epoch":1,"seconds":3.0,"split":"test","test/accuracy":0.9,"#
+            + #""test/loss":0.25,"confusion":[1],"auc":[0.5],"roc/0":[],"thresholds/0":[],\#(fields)}"#
+        do throws(EventLineError) {
+            _ = try EventLine.decode(line)
+            Issue.record("\(fields) was read")
+        } catch {
+            #expect("\(error)".contains("\"\(field)\"") && "\(error)".hasSuffix("."), "\(error)")
+        }
     }
 
     @Test func numbersAsAgreed() throws {

@@ -18,14 +18,20 @@ public struct ConfusionMatrix: Sendable, Equatable {
         self.init(classes: classes)
         probabilities.withUnsafeBufferPointer { probabilities in
             for (row, label) in labels.enumerated() {
-                let first = row * classes
-                var best = 0
-                for column in 1..<max(1, classes) where probabilities[first + column] > probabilities[first + best] {
-                    best = column
-                }
-                add(label: Int(label), predicted: best)
+                add(label: Int(label), predicted: Self.mostProbable(probabilities, row: row, classes: classes))
             }
         }
+    }
+
+    /// The most probable class of a row, the first of equals.
+    @inline(__always)
+    static func mostProbable(_ probabilities: UnsafeBufferPointer<Float>, row: Int, classes: Int) -> Int {
+        let first = row * classes
+        var best = 0
+        for column in 1..<max(1, classes) where probabilities[first + column] > probabilities[first + best] {
+            best = column
+        }
+        return best
     }
 
     /// The matrix of `rows`, one a true class with a count for each predicted one.

@@ -45,19 +45,14 @@ public struct ROCCurve: Sendable, Equatable {
             self = .undefined
             return
         }
-        let order = scores.indices.sorted { scores[$0] > scores[$1] }
-        var counting = ROCCounting(keepsCorners: false)
-        for (place, index) in order.enumerated() {
-            let isLast = place + 1 == order.count || scores[order[place + 1]] != scores[index]
-            counting.pass(positive: labels[index], lastOfScore: isLast, score: scores[index])
-        }
-        self = counting.curve
+        self = ROCCounting(scores: scores, labels: labels).curve
     }
 
     /// The curve of `scores`, as for doubles.
     public init(scores: [Float], labels: [Bool]) {
         precondition(scores.count == labels.count, "\(scores.count) scores, \(labels.count) labels")
-        self = ScoreSorter(count: scores.count).curve(keepsCorners: false) { (scores[$0], labels[$0]) }
+        let counting = ScoreSorter(count: scores.count).counting(keepsCorners: false) { (scores[$0], labels[$0]) }
+        self = counting?.curve ?? .undefined
     }
 
     /// The curve of examples that count `weights` each (0 or more); those of weight 0 do not count at all. Sums of weights
@@ -108,12 +103,9 @@ public struct ROCCurve: Sendable, Equatable {
     init(class k: Int, of classes: Int, probabilities: [Float], labels: [Int32], keepsCorners: Bool) {
         precondition(
             probabilities.count == labels.count * classes, "\(probabilities.count) values, \(labels.count) labels")
-        let sorter = ScoreSorter(count: labels.count)
-        self = probabilities.withUnsafeBufferPointer { probabilities in
-            labels.withUnsafeBufferPointer { labels in
-                sorter.curve(keepsCorners: keepsCorners) { (probabilities[$0 * classes + k], labels[$0] == Int32(k)) }
-            }
-        }
+        let counting = ScoreSorter(count: labels.count).counting(
+            class: k, of: classes, probabilities: probabilities, labels: labels, keepsCorners: keepsCorners)
+        self = counting?.curve ?? .undefined
     }
 
     /// The curve with at most `maximumPoints` points (2 or more): first those go that lie on the line between their
@@ -131,8 +123,7 @@ public struct ROCCurve: Sendable, Equatable {
     /// The curve with its rates rounded to `places` decimals and its thresholds to `thresholdPlaces`; `auc` stays.
     func rounded(places: Int, thresholdPlaces: Int) -> ROCCurve {
         func round(_ values: [Double], _ places: Int) -> [Double] {
-            let scale = (0..<places).reduce(1.0) { scale, _ in scale * 10 }
-            return values.map { ($0 * scale).rounded() / scale }
+            values.map { $0.rounded(places: places) }
         }
         return ROCCurve(
             falsePositiveRates: round(falsePositiveRates, places), truePositiveRates: round(truePositiveRates, places),

@@ -1,6 +1,6 @@
 // The counting behind an ROC curve: scores sorted as bit patterns, points and area in whole numbers.
 
-/// Sorts scores with their labels, largest first.
+/// Sorts scores with their labels and places, largest first.
 ///
 /// Unsafe pointers: two buffers that change places after each pass of the sort.
 final class ScoreSorter {
@@ -8,6 +8,7 @@ final class ScoreSorter {
     private var spare: UnsafeMutableBufferPointer<UInt64>
 
     init(count: Int) {
+        precondition(count <= Int32.max, "\(count) examples")
         keys = .allocate(capacity: count)
         spare = .allocate(capacity: count)
         keys.initialize(repeating: 0)
@@ -19,25 +20,62 @@ final class ScoreSorter {
         spare.deallocate()
     }
 
-    /// The curve of as many examples as the sorter was made for; `example` gives the score and the label of each.
-    func curve(keepsCorners: Bool, _ example: (Int) -> (score: Float, isPositive: Bool)) -> ROCCurve {
+    /// Sorts and counts as many examples as the sorter was made for; `example` gives the score and the label of each. Nil
+    /// where a score is not a number.
+    func counting(keepsCorners: Bool, _ example: (Int) -> (score: Float, isPositive: Bool)) -> ROCCounting? {
         let filled = keys
         for index in filled.indices {
             let (score, isPositive) = example(index)
-            if score.isNaN { return .undefined }
-            filled[index] = UInt64(Self.descending(score)) << 1 | (isPositive ? 1 : 0)
+            if score.isNaN { return nil }
+            filled[index] = UInt64(Self.descending(score)) << 32 | UInt64(index) << 1 | (isPositive ? 1 : 0)
         }
         sort()
         let sorted = keys
         var counting = ROCCounting(keepsCorners: keepsCorners)
         for index in sorted.indices {
             let key = sorted[index]
-            let isLast = index + 1 == sorted.count || sorted[index + 1] >> 1 != key >> 1
+            let isLast = index + 1 == sorted.count || sorted[index + 1] >> 32 != key >> 32
             counting.pass(
                 positive: key & 1 == 1, lastOfScore: isLast,
-                score: isLast ? Double(Self.score(UInt32(truncatingIfNeeded: key >> 1))) : 0)
+                score: isLast ? Double(Self.score(UInt32(truncatingIfNeeded: key >> 32))) : 0)
         }
-        return counting.curve
+        return counting
+    }
+
+    /// Sorts and counts the examples by the probability of class `k` against all others.
+    func counting(
+        class k: Int, of classes: Int, probabilities: [Float], labels: [Int32], keepsCorners: Bool
+    ) -> ROCCounting? {
+        probabilities.withUnsafeBufferPointer { probabilities in
+            labels.withUnsafeBufferPointer { labels in
+                counting(keepsCorners: keepsCorners) { (probabilities[$0 * classes + k], labels[$0] == Int32(k)) }
+            }
+        }
+    }
+
+    /// Of the examples counted last, with the area `estimate`: (placement - area) / (examples on the same side), in the order
+    /// that they were given in.
+    func writeInfluences(on estimate: AreaEstimate, to influences: UnsafeMutableBufferPointer<Double>) {
+        let sides = estimate.sides[0]
+        let (m, n) = (Double(sides.positives), Double(sides.negatives))
+        var (positives, negatives, first) = (0, 0, 0)
+        while first < keys.count {
+            var end = first
+            var hits = 0
+            while end < keys.count, keys[end] >> 32 == keys[first] >> 32 {
+                hits += Int(keys[end] & 1)
+                end += 1
+            }
+            let misses = end - first - hits
+            // Negatives with a smaller score and half of the equal ones; positives with a larger one and half of the equal.
+            let positive = (1 - (Double(negatives) + Double(misses) / 2) / n - estimate.auc) / m
+            let negative = ((Double(positives) + Double(hits) / 2) / m - estimate.auc) / n
+            for place in first..<end {
+                let key = keys[place]
+                influences[Int(key >> 1 & 0x7FFF_FFFF)] = key & 1 == 1 ? positive : negative
+            }
+            (positives, negatives, first) = (positives + hits, negatives + misses, end)
+        }
     }
 
     /// Whole numbers that rise as scores fall. Both zeros are one score.
@@ -57,7 +95,7 @@ final class ScoreSorter {
             return
         }
         withUnsafeTemporaryAllocation(of: Int.self, capacity: 2048) { places in
-            for shift: UInt64 in [1, 12, 23] {
+            for shift: UInt64 in [32, 43, 54] {
                 let (from, to) = (keys, spare)
                 places.initialize(repeating: 0)
                 for key in from { places[Int(key >> shift & 2047)] += 1 }
@@ -89,6 +127,12 @@ struct ROCCounting {
     private var negatives = 0
     private var positives = 0
     private var halfPairs = 0
+    /// Sums behind the variance of the area: over positives of the squares of twice the negatives that come before them (of
+    /// equals half), over negatives of the squares of twice the positives that come after.
+    private var squaresOfPositives = 0.0
+    private var squaresOfNegatives = 0.0
+    /// Over positives, the precision at their score.
+    private var precisions = 0.0
     /// A point of the curve: negatives and positives passed, and the score that they had at least.
     private typealias Point = (x: Int, y: Int, threshold: Double)
     private var points: [Point] = []
@@ -98,6 +142,16 @@ struct ROCCounting {
     private var direction = (x: 0, y: 0)
 
     init(keepsCorners: Bool) { self.keepsCorners = keepsCorners }
+
+    /// Counts all examples; no score may be NaN.
+    init(scores: [Double], labels: [Bool]) {
+        self.init(keepsCorners: false)
+        let order = scores.indices.sorted { scores[$0] > scores[$1] }
+        for (place, index) in order.enumerated() {
+            let isLast = place + 1 == order.count || scores[order[place + 1]] != scores[index]
+            pass(positive: labels[index], lastOfScore: isLast, score: scores[index])
+        }
+    }
 
     /// Takes the next example; after the last one of a score there is a point.
     @inline(__always)
@@ -110,6 +164,10 @@ struct ROCCounting {
     private mutating func addPoint(_ score: Double) {
         let (dx, dy) = (negatives - newest.x, positives - newest.y)
         halfPairs += dx * (positives + newest.y)
+        let (before, after) = (Double(negatives + newest.x), Double(positives + newest.y))
+        squaresOfPositives += Double(dy) * before * before
+        squaresOfNegatives += Double(dx) * after * after
+        precisions += Double(dy) * Double(positives) / Double(positives + negatives)
         let goesOn = direction.x * dy == direction.y * dx && direction != (0, 0)
         if keepsCorners, goesOn {
             direction = (direction.x + dx, direction.y + dy)
@@ -129,4 +187,27 @@ struct ROCCounting {
             falsePositiveRates: all.map { Double($0.x) / n }, truePositiveRates: all.map { Double($0.y) / p },
             thresholds: all.map(\.threshold), auc: Double(halfPairs) / Double(2 * negatives * positives))
     }
+
+    /// The area with its variance; nil where it is undefined.
+    var estimate: AreaEstimate? {
+        guard negatives > 0, positives > 0 else { return nil }
+        let (m, n) = (Double(positives), Double(negatives))
+        let auc = Double(halfPairs) / Double(2 * negatives * positives)
+        // Positives by how far they are from the best place, negatives by their place: sums of squares less the square of
+        // the sum, without a difference where all are equal.
+        func variance(_ squares: Double, _ mean: Double, _ count: Double, others: Double) -> Double {
+            guard count > 1 else { return 0 }
+            let sum = squares / (4 * others * others)
+            let spread = sum - count * mean * mean
+            return spread > 1e-12 * sum ? spread / (count * (count - 1)) : 0
+        }
+        let variance =
+            positives > 1 && negatives > 1
+            ? variance(squaresOfPositives, 1 - auc, m, others: n) + variance(squaresOfNegatives, auc, n, others: m) : 0
+        return AreaEstimate(
+            auc: auc, variance: variance, sides: [AreaEstimate.Sides(positives: positives, negatives: negatives)])
+    }
+
+    /// Σ (recall - recall before) · precision over all scores, falling; nil without positives.
+    var averagePrecision: Double? { positives > 0 ? precisions / Double(positives) : nil }
 }

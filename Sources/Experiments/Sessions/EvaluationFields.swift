@@ -1,5 +1,5 @@
-// EvaluationFields: the fields of an `evaluated` line that hold a confusion matrix, ROC curves, errors of numbers, and
-// weight histograms.
+// EvaluationFields: the fields of an `evaluated` line that hold a confusion matrix, ROC curves, measures of probabilities,
+// errors of numbers, and weight histograms.
 
 import Engine
 
@@ -8,6 +8,8 @@ extension EventLine {
     private static let mostClasses = 1_000
     /// Most pairs of predicted and true numbers of a line that is read; more are not written either.
     private static let mostPairs = RegressionDetail.maximumPairs
+    /// Most bins of a calibration curve that is read.
+    private static let mostBins = 100
     /// Counts beyond this would overflow when a screen adds them.
     private static let counts = 0...Int(Int32.max)
 
@@ -18,6 +20,31 @@ extension EventLine {
             line.add("roc/\(index)", zip(curve.falsePositiveRates, curve.truePositiveRates).flatMap { [$0, $1] })
             line.add("thresholds/\(index)", curve.thresholds)
         }
+        if !detail.classes.isEmpty { add(detail.classes, to: &line) }
+        if let summary = detail.summary { add(summary, to: &line) }
+    }
+
+    private static func add(_ classes: [EvaluationDetail.ClassDetail], to line: inout JSONText) {
+        line.add("average_precision", classes.map { $0.averagePrecision ?? .nan })
+        line.add("auc_low", classes.map { $0.aucLow ?? .nan })
+        line.add("auc_high", classes.map { $0.aucHigh ?? .nan })
+        for (index, detail) in classes.enumerated() where !detail.calibration.bins.isEmpty {
+            let bins = detail.calibration.bins.map {
+                "\($0.count),\($0.positives),\(JSONText.number($0.meanPredicted))"
+            }
+            line.add("calibration/\(index)", raw: "[\(bins.joined(separator: ","))]")
+        }
+    }
+
+    private static func add(_ summary: EvaluationDetail.Summary, to line: inout JSONText) {
+        line.add("log_loss", summary.logLoss)
+        line.add("brier", summary.brier)
+        line.add("calibration_error", summary.calibrationError)
+        if let topFive = summary.topFive { line.add("top_5_accuracy", topFive) }
+        guard let area = summary.macroAUC else { return }
+        line.add("macro_auc", area)
+        if let low = summary.macroAUCLow { line.add("macro_auc_low", low) }
+        if let high = summary.macroAUCHigh { line.add("macro_auc_high", high) }
     }
 
     static func add(_ regression: RegressionDetail, to line: inout JSONText) {
@@ -62,7 +89,82 @@ extension EventLine {
             curves.append(try curve(index, area: area.isNaN ? nil : area, from: fields))
         }
         let rows = areas.indices.map { Array(flat[$0 * areas.count..<($0 + 1) * areas.count]) }
-        return EvaluationDetail(confusion: rows, roc: curves)
+        return EvaluationDetail(
+            confusion: rows, roc: curves, classes: try classes(areas.count, from: fields),
+            summary: try summary(from: fields))
+    }
+
+    /// What an `evaluated` line says of each of `count` classes; empty in lines of earlier versions.
+    private static func classes(
+        _ count: Int, from fields: LineFields
+    ) throws(EventLineError) -> [EvaluationDetail.ClassDetail] {
+        guard fields.has("average_precision") else { return [] }
+        func column(_ field: String) throws(EventLineError) -> [Double?] {
+            let numbers = try fields.doubles(field)
+            guard numbers.count == count, numbers.allSatisfy({ $0.isNaN || (0...1).contains($0) }) else {
+                throw fields.wrong(field, "a number from 0 to 1 a class")
+            }
+            return numbers.map { $0.isNaN ? nil : $0 }
+        }
+        let (precisions, lows, highs) = (
+            try column("average_precision"), try column("auc_low"), try column("auc_high")
+        )
+        var details: [EvaluationDetail.ClassDetail] = []
+        for index in 0..<count {
+            guard (lows[index] == nil) == (highs[index] == nil), lows[index] ?? 0 <= highs[index] ?? 0 else {
+                throw fields.wrong("auc_high", "a number a class that is not below that of auc_low")
+            }
+            details.append(
+                EvaluationDetail.ClassDetail(
+                    averagePrecision: precisions[index], aucLow: lows[index], aucHigh: highs[index],
+                    calibration: try calibration(index, from: fields)))
+        }
+        return details
+    }
+
+    private static func calibration(_ index: Int, from fields: LineFields) throws(EventLineError) -> CalibrationCurve {
+        let field = "calibration/\(index)"
+        guard fields.has(field) else { return .empty }
+        let numbers = try fields.doubles(field)
+        let expected = "count, positives and mean probability of each bin, \(mostBins) bins at most"
+        guard numbers.count % 3 == 0, numbers.count <= mostBins * 3 else { throw fields.wrong(field, expected) }
+        var bins: [CalibrationCurve.Bin] = []
+        for first in stride(from: 0, to: numbers.count, by: 3) {
+            let (count, positives, mean) = (numbers[first], numbers[first + 1], numbers[first + 2])
+            guard (1...Double(counts.upperBound)).contains(count), count == count.rounded(),
+                (0...count).contains(positives), positives == positives.rounded(), (0...1).contains(mean),
+                bins.last.map({ $0.meanPredicted <= mean }) ?? true
+            else { throw fields.wrong(field, expected) }
+            bins.append(CalibrationCurve.Bin(count: Int(count), positives: Int(positives), meanPredicted: mean))
+        }
+        return CalibrationCurve(bins: bins)
+    }
+
+    /// The measures over all classes of an `evaluated` line; nil in lines of earlier versions.
+    private static func summary(from fields: LineFields) throws(EventLineError) -> EvaluationDetail.Summary? {
+        guard fields.has("log_loss") else { return nil }
+        /// NaN is what a network that gives no numbers has.
+        func measure(_ field: String, most: Double) throws(EventLineError) -> Double {
+            let number = try fields.double(field)
+            guard number.isNaN || (0...most).contains(number) else {
+                throw fields.wrong(field, most == .infinity ? "a number, 0 or more" : "a number from 0 to \(Int(most))")
+            }
+            return number
+        }
+        func fraction(_ field: String) throws(EventLineError) -> Double? {
+            guard fields.has(field) else { return nil }
+            let number = try fields.double(field)
+            guard (0...1).contains(number) else { throw fields.wrong(field, "a number from 0 to 1") }
+            return number
+        }
+        let (area, low, high) = (
+            try fraction("macro_auc"), try fraction("macro_auc_low"), try fraction("macro_auc_high")
+        )
+        if let low, let high, low > high { throw fields.wrong("macro_auc_high", "a number not below macro_auc_low") }
+        return EvaluationDetail.Summary(
+            logLoss: try measure("log_loss", most: .infinity), brier: try measure("brier", most: 2),
+            calibrationError: try measure("calibration_error", most: 1), topFive: try fraction("top_5_accuracy"),
+            macroAUC: area, macroAUCLow: area == nil ? nil : low, macroAUCHigh: area == nil ? nil : high)
     }
 
     /// The errors of predicted numbers of an `evaluated` line; nil where it has none.
