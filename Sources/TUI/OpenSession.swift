@@ -135,7 +135,8 @@ struct OpenSession: Sendable, Equatable {
 
     /// Whether the run may go on from a checkpoint.
     var isResumable: Bool {
-        guard case .ended(let status) = source else { return false }
+        // A fold that was stopped can't go on beside others that were not.
+        guard case .ended(let status) = source, whole.head?.folds == nil else { return false }
         return status.isResumable
     }
 }

@@ -92,10 +92,12 @@ enum Question: Sendable, Equatable {
 
 /// A text being typed in the bottom line.
 struct Prompt: Sendable, Equatable {
-    enum Kind: Sendable { case filter, learningRate, dataPath, command }
+    enum Kind: Sendable { case filter, learningRate, dataPath, command, folds }
     var kind: Kind
     var text: String
     var complaint: String?
+    /// Where data are asked for: into how many folds they will be cut; nil: they are trained on as they are.
+    var folds: Int?
 
     var label: String {
         switch kind {
@@ -103,6 +105,7 @@ struct Prompt: Sendable, Equatable {
         case .learningRate: "Learning rate"
         case .dataPath: "Data in"
         case .command: ""
+        case .folds: "Folds"
         }
     }
 

@@ -14,6 +14,7 @@ enum TypedCommand: Sendable, Equatable {
     case speed(Double)
     case learningRate(Double)
     case filter(String)
+    case crossValidate(folds: Int)
 
     /// Why a text is no command.
     struct Misread: Error, Equatable { var reason: String }
@@ -27,6 +28,7 @@ enum TypedCommand: Sendable, Equatable {
 
     private static let table: [(name: String, argument: Argument)] = [
         ("at", .value("a step, such as at 120")), ("continue", .none(.pause)),
+        ("cross-validate", .value("a number of folds, 2 to 1,000, such as cross-validate 10")),
         ("data", .none(.showData)), ("epoch", .value("an epoch, such as epoch 3")), ("evaluate", .none(.showEvaluate)),
         ("filter", .value("a text")), ("find-rate", .none(.findRate)),
         ("glyphs", .words(GlyphSet.allCases.map(\.rawValue))), ("help", .none(.help)),
@@ -97,6 +99,11 @@ enum TypedCommand: Sendable, Equatable {
             case "epoch": return positive(hint).map { .epoch(Int($0)) }
             case "speed": return positive(hint).map { .speed($0) }
             case "rate": return positive(hint).map { .learningRate($0) }
+            case "cross-validate":
+                guard let folds = foldCount(rest.isEmpty ? usualFolds : rest) else {
+                    return .failure(Misread(reason: "\(entry.name) needs \(hint)"))
+                }
+                return .success(.crossValidate(folds: folds))
             default: return .success(.filter(rest))
             }
         }
@@ -113,6 +120,7 @@ func run(_ command: TypedCommand, _ state: inout State) -> [Command] {
     case .glyphs(let glyphs):
         state.glyphs = glyphs
         return [.redraw]
+    case .crossValidate(let folds): return crossValidate(folds: folds, &state)
     case .filter(let text):
         state.runs.filter = text
         return show(.runs, &state) + settleSelection(&state)

@@ -229,6 +229,13 @@ struct MainLoop {
             var arguments = ["train", preset, "--session", path, "--sessions", folder.path, "--engine"]
             if let data { arguments += ["--data", (data as NSString).expandingTildeInPath] }
             openFeed(path, opening, .engine(arguments: arguments))
+        case .crossValidate(let subject, let name, let folds, let data, let opening):
+            let path = folder.newSessionPath(name: name)
+            state.session?.path = path
+            var arguments = ["cross-validate", subject, "--folds", "\(folds)"]
+            arguments += ["--session", path, "--sessions", folder.path, "--engine"]
+            if let data { arguments += ["--data", (data as NSString).expandingTildeInPath] }
+            openFeed(path, opening, .engine(arguments: arguments))
         case .resume(let path, let opening):
             openFeed(path, opening, .engine(arguments: ["resume", path, "--engine"]))
         case .open(let path, let opening): openFeed(path, opening, .file)

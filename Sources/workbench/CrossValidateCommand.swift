@@ -12,7 +12,7 @@ struct CrossValidateCommand: ParsableCommand {
         abstract: "Train once a fold, each time measured on the examples that were kept from it.",
         discussion: """
             The examples are cut into folds in which each class has its share, shuffled by data.seed. For each fold a network is \
-            trained on all others, preprocessing fitted on those alone. The interval is that of Nadeau & Bengio (2003) at 95 %: \
+            trained on all others, preprocessing fitted on those alone. A session in place of a spec: what it was trained by. The interval is that of Nadeau & Bengio (2003) at 95 %: \
             folds share training examples, so it is wider than the usual one of a mean. All folds go into one session.
             """)
 
@@ -27,6 +27,14 @@ struct CrossValidateCommand: ParsableCommand {
     @Flag(help: "One JSON object a line on stdout: each fold, then the whole.") var json = false
     @Flag(help: .hidden) var engine = false
 
+    /// The spec of a session that is named in place of a preset or a file: what was trained once is cross-validated.
+    private func specOfSession() throws -> (file: String, yaml: String)? {
+        guard subject.spec.hasSuffix(".session") else { return nil }
+        let reader = try SessionReader(path: sessionOptions.path(of: subject.spec))
+        defer { reader.close() }
+        return (subject.spec, reader.info.specYAML)
+    }
+
     func validate() throws {
         guard FoldPlan.range.contains(folds) else {
             throw ValidationError("--folds \(folds) is not between 2 and \(FoldPlan.range.upperBound).")
@@ -34,7 +42,7 @@ struct CrossValidateCommand: ParsableCommand {
     }
 
     func run() throws {
-        let (spec, yaml) = try subject.resolved()
+        let (spec, yaml) = try subject.resolved(specOfSession())
         let folder = sessionOptions.folder
         let path = session ?? folder.newSessionPath(name: spec.name)
         if session == nil {

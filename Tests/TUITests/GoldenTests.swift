@@ -13,91 +13,92 @@ struct Scene: Sendable, CustomTestStringConvertible {
     var reach: @Sendable (inout State) -> Void
     var testDescription: String { name }
 
-    static let all: [Scene] = [
-        Scene(name: "runs") { $0.listSessions() },
-        Scene(name: "runs-empty") { $0.take(.listed([])) },
-        Scene(name: "train-running") { $0.attach(steps: 187) },
-        Scene(name: "train-begun") { $0.attach(steps: 3) },
-        Scene(name: "train-cost") { $0.attach(steps: 187, head: Sample.head(tariff: Sample.tariff)) },
-        Scene(name: "train-cost-finished") {
-            $0.open(Sample.events(Sample.head(tariff: Sample.tariff)), .finished(.completed))
-        },
-        Scene(name: "train-old") { $0.open(Sample.events(Sample.oldHead()), .finished(.completed)) },
-        Scene(name: "train-many-workers") { $0.attach(steps: 187, head: Sample.head(workers: 24)) },
-        Scene(name: "train-speed-zoomed") {
-            $0.attach(steps: 187, head: Sample.head(tariff: Sample.tariff))
-            $0.press(.tab, .tab, .character("z"))
-        },
-        Scene(name: "rates-trying") {
-            $0.attach(steps: 20)
-            $0.press(.character("F"))
-        },
-        Scene(name: "rates") {
-            $0.attach(steps: 20)
-            $0.tryRates(Sample.trials)
-        },
-        Scene(name: "rates-nothing") {
-            $0.attach(steps: 20)
-            $0.tryRates(Sample.trials.map { Trainer.RateTrial(rate: $0.rate, loss: 0.2 + $0.rate) })
-        },
-        Scene(name: "train-paused") {
-            $0.attach(steps: 187)
-            $0.pauseAttached()
-        },
-        Scene(name: "train-finished") { $0.open(Sample.events(), .finished(.completed)) },
-        Scene(name: "train-interrupted") { $0.open(Sample.events(steps: 222), .interrupted) },
-        Scene(name: "train-cursor") {
-            $0.open(Sample.events(), .finished(.completed))
-            $0.press(.character("s"), .character("y"), .character("c"), .left, .left)
-        },
-        Scene(name: "train-replay") {
-            $0.open(Sample.events(), .finished(.completed))
-            $0.press(.pageUp, .pageUp, .left)
-        },
-        Scene(name: "train-zoomed") {
-            $0.open(Sample.events(), .finished(.completed))
-            $0.press(.tab, .character("z"), .character("("))
-        },
-        Scene(name: "evaluate") { $0.openWithFacts("digits-cnn", screen: "3") },
-        Scene(name: "evaluate-class") {
-            $0.openWithFacts("digits-cnn", screen: "3")
-            $0.press(.down, .down, .down, .character("m"), .character("t"), .pageUp, .pageUp)
-        },
-        Scene(name: "evaluate-table") { $0.openWithFacts("breast-cancer-mlp", screen: "3") },
-        Scene(name: "evaluate-nothing") {
-            $0.attach(steps: 20)
-            $0.press(.character("3"))
-        },
-        Scene(name: "numbers-runs") { $0.listNumbers() },
-        Scene(name: "numbers-train") { $0.openNumbers(screen: "2") },
-        Scene(name: "numbers-evaluate") { $0.openNumbers(screen: "3") },
-        Scene(name: "numbers-evaluate-early") {
-            $0.openNumbers(screen: "3")
-            $0.press(.character("t"), .character("g"), .pageDown, .pageDown)
-        },
-        Scene(name: "numbers-evaluate-many") { $0.openNumbers(screen: "3", examples: 9_000, epochs: 3) },
-        Scene(name: "numbers-data") { $0.openNumbers(screen: "7") },
-        Scene(name: "model") { $0.openWithFacts("digits-cnn", screen: "6") },
-        Scene(name: "data-images") { $0.openWithFacts("digits-cnn", screen: "7") },
-        Scene(name: "data-augmented") {
-            $0.openWithFacts("shapes-cnn", screen: "7")
-            $0.press(.character("a"))
-        },
-        Scene(name: "data-nothing-augmented") {
-            $0.openWithFacts("digits-cnn", screen: "7")
-            $0.press(.character("a"))
-        },
-        Scene(name: "data-table") { $0.openWithFacts("breast-cancer-mlp", screen: "7") },
-        Scene(name: "command") {
-            $0.attach(steps: 187)
-            $0.press(.character(":"))
-            $0.type("s")
-        },
-        Scene(name: "help") {
-            $0.attach(steps: 187)
-            $0.press(.character("?"))
-        },
-    ]
+    static let all: [Scene] =
+        [
+            Scene(name: "runs") { $0.listSessions() },
+            Scene(name: "runs-empty") { $0.take(.listed([])) },
+            Scene(name: "train-running") { $0.attach(steps: 187) },
+            Scene(name: "train-begun") { $0.attach(steps: 3) },
+            Scene(name: "train-cost") { $0.attach(steps: 187, head: Sample.head(tariff: Sample.tariff)) },
+            Scene(name: "train-cost-finished") {
+                $0.open(Sample.events(Sample.head(tariff: Sample.tariff)), .finished(.completed))
+            },
+            Scene(name: "train-old") { $0.open(Sample.events(Sample.oldHead()), .finished(.completed)) },
+            Scene(name: "train-many-workers") { $0.attach(steps: 187, head: Sample.head(workers: 24)) },
+            Scene(name: "train-speed-zoomed") {
+                $0.attach(steps: 187, head: Sample.head(tariff: Sample.tariff))
+                $0.press(.tab, .tab, .character("z"))
+            },
+            Scene(name: "rates-trying") {
+                $0.attach(steps: 20)
+                $0.press(.character("F"))
+            },
+            Scene(name: "rates") {
+                $0.attach(steps: 20)
+                $0.tryRates(Sample.trials)
+            },
+            Scene(name: "rates-nothing") {
+                $0.attach(steps: 20)
+                $0.tryRates(Sample.trials.map { Trainer.RateTrial(rate: $0.rate, loss: 0.2 + $0.rate) })
+            },
+            Scene(name: "train-paused") {
+                $0.attach(steps: 187)
+                $0.pauseAttached()
+            },
+            Scene(name: "train-finished") { $0.open(Sample.events(), .finished(.completed)) },
+            Scene(name: "train-interrupted") { $0.open(Sample.events(steps: 222), .interrupted) },
+            Scene(name: "train-cursor") {
+                $0.open(Sample.events(), .finished(.completed))
+                $0.press(.character("s"), .character("y"), .character("c"), .left, .left)
+            },
+            Scene(name: "train-replay") {
+                $0.open(Sample.events(), .finished(.completed))
+                $0.press(.pageUp, .pageUp, .left)
+            },
+            Scene(name: "train-zoomed") {
+                $0.open(Sample.events(), .finished(.completed))
+                $0.press(.tab, .character("z"), .character("("))
+            },
+            Scene(name: "evaluate") { $0.openWithFacts("digits-cnn", screen: "3") },
+            Scene(name: "evaluate-class") {
+                $0.openWithFacts("digits-cnn", screen: "3")
+                $0.press(.down, .down, .down, .character("m"), .character("t"), .pageUp, .pageUp)
+            },
+            Scene(name: "evaluate-table") { $0.openWithFacts("breast-cancer-mlp", screen: "3") },
+            Scene(name: "evaluate-nothing") {
+                $0.attach(steps: 20)
+                $0.press(.character("3"))
+            },
+            Scene(name: "numbers-runs") { $0.listNumbers() },
+            Scene(name: "numbers-train") { $0.openNumbers(screen: "2") },
+            Scene(name: "numbers-evaluate") { $0.openNumbers(screen: "3") },
+            Scene(name: "numbers-evaluate-early") {
+                $0.openNumbers(screen: "3")
+                $0.press(.character("t"), .character("g"), .pageDown, .pageDown)
+            },
+            Scene(name: "numbers-evaluate-many") { $0.openNumbers(screen: "3", examples: 9_000, epochs: 3) },
+            Scene(name: "numbers-data") { $0.openNumbers(screen: "7") },
+            Scene(name: "model") { $0.openWithFacts("digits-cnn", screen: "6") },
+            Scene(name: "data-images") { $0.openWithFacts("digits-cnn", screen: "7") },
+            Scene(name: "data-augmented") {
+                $0.openWithFacts("shapes-cnn", screen: "7")
+                $0.press(.character("a"))
+            },
+            Scene(name: "data-nothing-augmented") {
+                $0.openWithFacts("digits-cnn", screen: "7")
+                $0.press(.character("a"))
+            },
+            Scene(name: "data-table") { $0.openWithFacts("breast-cancer-mlp", screen: "7") },
+            Scene(name: "command") {
+                $0.attach(steps: 187)
+                $0.press(.character(":"))
+                $0.type("s")
+            },
+            Scene(name: "help") {
+                $0.attach(steps: 187)
+                $0.press(.character("?"))
+            },
+        ] + foldScenes
 }
 
 struct GoldenTests {

@@ -416,7 +416,7 @@ private final class FoldWork: Sendable {
         guard !outcomes.isEmpty else { return nil }
         let dataset = plan.whole.dataset
         let isRegression = plan.whole.spec.training.loss.isRegression
-        let (examples, pooled) = Self.pool(
+        let (examples, pooled) = FoldPooling.pool(
             outcomes.map { (plan.parts[$0.fold - 1].splits.test, $0.inference) },
             width: isRegression ? 1 : dataset.classes.count)
         let detail = isRegression ? nil : EvaluationDetail(pooled, classes: dataset.classes.count)
@@ -435,7 +435,10 @@ private final class FoldWork: Sendable {
         }
         return Self.measures(pooled.meanLoss, accuracy, detail, regression)
     }
+}
 
+/// Predictions of several folds as those of one model.
+enum FoldPooling {
     /// The predictions of several parts in the order of the data set.
     /// - Parameter width: values of a prediction.
     static func pool(_ parts: [([Int32], Inference)], width: Int) -> (examples: [Int32], inference: Inference) {

@@ -160,7 +160,7 @@ final class Recorder: @unchecked Sendable {
                     guard run != nil || index == checkpoints.last || index == best || snapshot.step == 0 else {
                         continue
                     }
-                    tell(try writer.append(events.take()))
+                    tell(try writer.append(batches: events.take()))
                     stored = index
                     let told = try writer.storeCheckpoint(
                         step: snapshot.step, best: event.best, bytes: snapshot.encoded, of: run,
@@ -168,13 +168,13 @@ final class Recorder: @unchecked Sendable {
                     if run == nil { tell([told]) }
                     stored = index + 1
                 case .artifact(let artifact):
-                    tell(try writer.append(events.take()))
+                    tell(try writer.append(batches: events.take()))
                     stored = index
                     try writer.storeArtifact(artifact)
                     stored = index + 1
                 }
             }
-            tell(try writer.append(events.take()))
+            tell(try writer.append(batches: events.take()))
             return (items.count, nil)
         } catch {
             return (stored, error)

@@ -165,13 +165,13 @@ public final class SessionWriter: Sendable {
     /// - Returns: The events with the numbers they got, without gaps.
     @discardableResult
     public func append(_ events: [RunEvent]) throws(SessionError) -> [NumberedEvent] {
-        try append([(nil, events)])
+        try append(batches: [(nil, events)])
     }
 
     /// Appends events of several runs in one transaction (nil: the first run); all are stored, or none.
     /// - Returns: Those of the first run with the numbers they got, without gaps.
     @discardableResult
-    public func append(_ batches: [(run: Int?, events: [RunEvent])]) throws(SessionError) -> [NumberedEvent] {
+    public func append(batches: [(run: Int?, events: [RunEvent])]) throws(SessionError) -> [NumberedEvent] {
         if batches.allSatisfy(\.events.isEmpty) { return [] }
         return try transaction { database, sequences in
             var first: [NumberedEvent] = []
