@@ -69,7 +69,9 @@ struct SessionsCommand: ParsableCommand {
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measure this machine.",
-        subcommands: [BenchTrainCommand.self, BenchKernelsCommand.self, BenchScreenCommand.self])
+        subcommands: [
+            BenchTrainCommand.self, BenchKernelsCommand.self, BenchScreenCommand.self, BenchEvaluateCommand.self,
+        ])
 }
 
 struct BenchKernelsCommand: ParsableCommand {

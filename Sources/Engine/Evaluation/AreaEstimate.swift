@@ -90,11 +90,7 @@ extension AreaEstimate {
     /// is true. Nil where only one class is present, or a score is not a number.
     /// - Complexity: O(n log n).
     public init?(scores: [Double], labels: [Bool]) {
-        precondition(scores.count == labels.count, "\(scores.count) scores, \(labels.count) labels")
-        guard !scores.contains(where: \.isNaN), let estimate = ROCCounting(scores: scores, labels: labels).estimate
-        else {
-            return nil
-        }
+        guard let estimate = SortedScores(scores, labels: labels)?.counting.estimate else { return nil }
         self = estimate
     }
 }

@@ -40,12 +40,7 @@ public struct ROCCurve: Sendable, Equatable {
     /// area are the nearest doubles to the exact fractions.
     /// - Complexity: O(n log n).
     public init(scores: [Double], labels: [Bool]) {
-        precondition(scores.count == labels.count, "\(scores.count) scores, \(labels.count) labels")
-        guard !scores.contains(where: \.isNaN) else {
-            self = .undefined
-            return
-        }
-        self = ROCCounting(scores: scores, labels: labels).curve
+        self = SortedScores(scores, labels: labels)?.curve ?? .undefined
     }
 
     /// The curve of `scores`, as for doubles.
@@ -59,32 +54,17 @@ public struct ROCCurve: Sendable, Equatable {
     /// are rounded, so rates and area are too.
     /// - Complexity: O(n log n).
     public init(scores: [Double], labels: [Bool], weights: [Double]) {
-        precondition(
-            scores.count == labels.count && weights.count == labels.count,
-            "\(scores.count) scores, \(weights.count) weights, \(labels.count) labels")
-        precondition(weights.allSatisfy { $0 >= 0 && $0.isFinite }, "a weight is negative or not finite")
-        let order = scores.indices.filter { weights[$0] > 0 }.sorted { scores[$0] > scores[$1] }
-        guard !order.contains(where: { scores[$0].isNaN }) else {
+        guard let sums = WeightedScores.sums(scores: scores, labels: labels, weights: weights), let all = sums.last,
+            all.positives > 0, all.negatives > 0
+        else {
             self = .undefined
             return
         }
-        var (falseSums, trueSums, thresholds) = ([0.0], [0.0], [Double.infinity])
-        var (negatives, positives) = (0.0, 0.0)
-        for (place, index) in order.enumerated() {
-            if labels[index] { positives += weights[index] } else { negatives += weights[index] }
-            guard place + 1 == order.count || scores[order[place + 1]] != scores[index] else { continue }
-            falseSums.append(negatives)
-            trueSums.append(positives)
-            thresholds.append(scores[index])
-        }
-        guard negatives > 0, positives > 0 else {
-            self = .undefined
-            return
-        }
-        let (x, y) = (falseSums.map { $0 / negatives }, trueSums.map { $0 / positives })
+        let x = [0] + sums.map { $0.negatives / all.negatives }
+        let y = [0] + sums.map { $0.positives / all.positives }
         var area = 0.0
         for i in 1..<x.count { area += (x[i] - x[i - 1]) * (y[i] + y[i - 1]) / 2 }
-        self.init(falsePositiveRates: x, truePositiveRates: y, thresholds: thresholds, auc: area)
+        self.init(falsePositiveRates: x, truePositiveRates: y, thresholds: [.infinity] + sums.map(\.score), auc: area)
     }
 
     /// One curve a class, each against all others.

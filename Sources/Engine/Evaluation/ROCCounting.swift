@@ -53,28 +53,60 @@ final class ScoreSorter {
         }
     }
 
+    /// Calls `body` with the places of each distinct score of the sorted examples, the largest first, and how many of them are
+    /// positive.
+    @inline(__always)
+    private func forEachScore(_ body: (_ places: Range<Int>, _ positives: Int) -> Void) {
+        var first = 0
+        while first < keys.count {
+            var (end, positives) = (first, 0)
+            while end < keys.count, keys[end] >> 32 == keys[first] >> 32 {
+                positives += Int(keys[end] & 1)
+                end += 1
+            }
+            body(first..<end, positives)
+            first = end
+        }
+    }
+
+    /// Writes a value for each of the examples in `places`, in the order that they were given in.
+    @inline(__always)
+    private func write(
+        _ positive: Double, _ negative: Double, _ places: Range<Int>, _ values: UnsafeMutableBufferPointer<Double>
+    ) {
+        for place in places {
+            let key = keys[place]
+            values[Int(key >> 1 & 0x7FFF_FFFF)] = key & 1 == 1 ? positive : negative
+        }
+    }
+
     /// Of the examples counted last, with the area `estimate`: (placement - area) / (examples on the same side), in the order
     /// that they were given in.
     func writeInfluences(on estimate: AreaEstimate, to influences: UnsafeMutableBufferPointer<Double>) {
         let sides = estimate.sides[0]
         let (m, n) = (Double(sides.positives), Double(sides.negatives))
-        var (positives, negatives, first) = (0, 0, 0)
-        while first < keys.count {
-            var end = first
-            var hits = 0
-            while end < keys.count, keys[end] >> 32 == keys[first] >> 32 {
-                hits += Int(keys[end] & 1)
-                end += 1
-            }
-            let misses = end - first - hits
+        var (positives, negatives) = (0, 0)
+        forEachScore { places, hits in
+            let misses = places.count - hits
             // Negatives with a smaller score and half of the equal ones; positives with a larger one and half of the equal.
-            let positive = (1 - (Double(negatives) + Double(misses) / 2) / n - estimate.auc) / m
-            let negative = ((Double(positives) + Double(hits) / 2) / m - estimate.auc) / n
-            for place in first..<end {
-                let key = keys[place]
-                influences[Int(key >> 1 & 0x7FFF_FFFF)] = key & 1 == 1 ? positive : negative
-            }
-            (positives, negatives, first) = (positives + hits, negatives + misses, end)
+            write(
+                (1 - (Double(negatives) + Double(misses) / 2) / n - estimate.auc) / m,
+                ((Double(positives) + Double(hits) / 2) / m - estimate.auc) / n, places, influences)
+            positives += hits
+            negatives += misses
+        }
+    }
+
+    /// Of the examples counted last, which `positives` of are positive: how the average precision changes with the weight of
+    /// each, in the order that they were given in.
+    func writePrecisionInfluences(positives: Int, to influences: UnsafeMutableBufferPointer<Double>) {
+        var groups: [PrecisionInfluences.Group] = []
+        forEachScore { groups.append(.init(positives: $1, negatives: $0.count - $1)) }
+        let ofScores = PrecisionInfluences(groups, positives: positives).ofScores
+        var score = 0
+        forEachScore { places, _ in
+            write(ofScores[score].positive, ofScores[score].negative, places, influences)
+            score += 1
         }
     }
 
@@ -143,14 +175,12 @@ struct ROCCounting {
 
     init(keepsCorners: Bool) { self.keepsCorners = keepsCorners }
 
-    /// Counts all examples; no score may be NaN.
-    init(scores: [Double], labels: [Bool]) {
-        self.init(keepsCorners: false)
-        let order = scores.indices.sorted { scores[$0] > scores[$1] }
-        for (place, index) in order.enumerated() {
-            let isLast = place + 1 == order.count || scores[order[place + 1]] != scores[index]
-            pass(positive: labels[index], lastOfScore: isLast, score: scores[index])
-        }
+    /// Takes all examples of the next score.
+    @inline(__always)
+    mutating func pass(positives: Int, negatives: Int, score: Double) {
+        self.positives += positives
+        self.negatives += negatives
+        addPoint(score)
     }
 
     /// Takes the next example; after the last one of a score there is a point.

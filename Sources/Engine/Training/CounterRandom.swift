@@ -12,6 +12,8 @@ public enum RandomPurpose: UInt32, Sendable {
     case mixup = 17
     case balance = 18
     case smote = 19
+    case folds = 24
+    case intervals = 25
 }
 
 /// Philox 4x32-10 (Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3"): the n-th number

@@ -7,6 +7,8 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
     case noCheckpoint(path: String)
     case crossValidation(path: String)
     case otherData(path: String, field: String, model: String, data: String)
+    case otherExamples(first: String, second: String)
+    case comparesNumbers(path: String)
 
     public var description: String {
         switch self {
@@ -16,6 +18,10 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
             "\(path) is a cross-validation: it says how well such a network does and keeps no single model; train one with `workbench train`."
         case .otherData(let path, let field, let model, let data):
             "The model in \(path) was trained on data with other \(field): it knows \(model), the data have \(data)."
+        case .otherExamples(let first, let second):
+            "\(first) and \(second) are tested on different examples and can't be compared one by one: train both on the same data with the same data.seed, data.test_fraction and image size."
+        case .comparesNumbers(let path):
+            "The model in \(path) predicts numbers; only models of classes can be compared."
         }
     }
 }
@@ -74,14 +80,30 @@ public struct TrainedModel: Sendable {
 
         /// What was found.
         public enum Outcome: Sendable {
-            case classes(ConfusionMatrix, logLoss: Double)
-            case numbers(RegressionScores)
+            case classes(ClassReport)
+            /// Without intervals where a prediction is not finite.
+            case numbers(RegressionScores, RegressionIntervals?)
         }
     }
 
-    /// Measures the model on the test split of its data.
-    /// - Parameter data: another place of the data; nil: where they were.
-    public func evaluate(data: String?, workers: Int) throws -> Evaluation {
+    /// Two models on the same examples.
+    public struct Comparison: Sendable {
+        /// Accuracies of both.
+        public var first: Double
+        public var second: Double
+        public var mcNemar: McNemarTest
+        /// Of the second of two classes; nil with more, and where an area is undefined.
+        public var areas: PairedAreaTest?
+    }
+
+    /// Examples that a model is tested on, and what it says of them.
+    private struct Tested {
+        var dataset: Dataset
+        var indices: [Int32]
+        var inference: Inference
+    }
+
+    private func test(data: String?, workers: Int) throws -> Tested {
         var spec = spec
         if let data { spec.data.path = data }
         let dataset = try DatasetLoader.load(spec.data, for: spec.training.loss)
@@ -92,19 +114,93 @@ public struct TrainedModel: Sendable {
         let inference = try Predictor(
             network, weights: weights, loss: spec.training.loss, data: prepared, workers: workers
         ).infer(test)
-        let outcome: Evaluation.Outcome
-        if spec.training.loss.isRegression {
-            guard
-                let scores = RegressionScores(predictions: inference.probabilities, truth: inference.targets)
-            else { preconditionFailure("a test split is not empty") }
-            outcome = .numbers(scores)
-        } else {
-            let matrix = ConfusionMatrix(
-                probabilities: inference.probabilities, labels: inference.labels, classes: preprocessing.classes.count)
-            outcome = .classes(matrix, logLoss: inference.meanLoss)
-        }
+        return Tested(dataset: dataset, indices: test, inference: inference)
+    }
+
+    /// Measures the model on the test split of its data.
+    /// - Parameters:
+    ///   - data: another place of the data; nil: where they were.
+    ///   - level: of the intervals.
+    public func evaluate(data: String?, workers: Int, level: Double = Interval.usualLevel) throws -> Evaluation {
+        let tested = try test(data: data, workers: workers)
         return Evaluation(
-            outcome: outcome, examples: test.count, classes: preprocessing.classes, notes: dataset.notes)
+            outcome: outcome(of: tested.inference, level: level), examples: tested.indices.count,
+            classes: preprocessing.classes, notes: tested.dataset.notes)
+    }
+
+    /// Measures the model and `other` on the same examples.
+    /// - Throws: ``ModelError/otherExamples(first:second:)`` where the test splits of their data are not the same.
+    public func evaluate(
+        against other: TrainedModel, data: String?, workers: Int, level: Double = Interval.usualLevel
+    ) throws -> (Evaluation, Comparison) {
+        for model in [self, other] where model.spec.training.loss.isRegression {
+            throw ModelError.comparesNumbers(path: model.path)
+        }
+        let (mine, theirs) = (
+            try test(data: data, workers: workers), try other.test(data: data, workers: workers)
+        )
+        guard preprocessing.classes == other.preprocessing.classes, Self.areSame(mine, theirs) else {
+            throw ModelError.otherExamples(first: path, second: other.path)
+        }
+        let classes = preprocessing.classes.count
+        func hits(_ inference: Inference) -> [Bool] {
+            inference.labels.indices.map { row in
+                let values = inference.probabilities[row * classes..<(row + 1) * classes]
+                let best = values.indices.dropFirst().reduce(values.startIndex) { values[$1] > values[$0] ? $1 : $0 }
+                return best - values.startIndex == Int(inference.labels[row])
+            }
+        }
+        func scores(_ inference: Inference) -> [Double] {
+            stride(from: 1, to: inference.probabilities.count, by: 2).map { Double(inference.probabilities[$0]) }
+        }
+        let (first, second) = (hits(mine.inference), hits(theirs.inference))
+        let comparison = Comparison(
+            first: Double(first.count { $0 }) / Double(first.count),
+            second: Double(second.count { $0 }) / Double(second.count),
+            mcNemar: McNemarTest(first: first, second: second),
+            areas: classes == 2
+                ? PairedAreaTest(
+                    first: scores(mine.inference), second: scores(theirs.inference),
+                    labels: mine.inference.labels.map { $0 == 1 }) : nil)
+        let evaluation = Evaluation(
+            outcome: outcome(of: mine.inference, level: level), examples: mine.indices.count,
+            classes: preprocessing.classes, notes: mine.dataset.notes)
+        return (evaluation, comparison)
+    }
+
+    private func outcome(of inference: Inference, level: Double) -> Evaluation.Outcome {
+        if spec.training.loss.isRegression {
+            guard let scores = RegressionScores(predictions: inference.probabilities, truth: inference.targets) else {
+                preconditionFailure("a test split is not empty")
+            }
+            return .numbers(
+                scores,
+                RegressionIntervals(predictions: inference.probabilities, truth: inference.targets, level: level))
+        }
+        return .classes(
+            ClassReport(
+                probabilities: inference.probabilities, labels: inference.labels, classes: preprocessing.classes.count,
+                level: level))
+    }
+
+    /// Whether the examples are the same, in the same order.
+    private static func areSame(_ first: Tested, _ second: Tested) -> Bool {
+        guard first.inference.labels == second.inference.labels, first.dataset.shape == second.dataset.shape else {
+            return false
+        }
+        let size = first.dataset.shape.count
+        func rows<Value>(_ a: [Value], _ b: [Value], _ isSame: (Value, Value) -> Bool) -> Bool {
+            zip(first.indices, second.indices).allSatisfy { i, j in
+                (0..<size).allSatisfy { isSame(a[Int(i) * size + $0], b[Int(j) * size + $0]) }
+            }
+        }
+        switch (first.dataset.features, second.dataset.features) {
+        case (.bytes(let a), .bytes(let b)): return rows(a, b, ==)
+        // Missing values are equal, too.
+        case (.floats(let a), .floats(let b)): return rows(a, b) { $0 == $1 || $0.isNaN && $1.isNaN }
+        case (.streamed(let a), .streamed(let b)): return first.indices == second.indices && a.sha256 == b.sha256
+        default: return false
+        }
     }
 
     /// Refuses data that the preprocessing was not made for.
