@@ -49,18 +49,20 @@ struct FoldColumn {
     /// The measures that are shown, those worth most first.
     static func all(_ run: RunState) -> [FoldColumn] {
         func percent(_ value: Double) -> String { value.isFinite ? fixed(value * 100, 2) : "-" }
+        // Six characters at most, and a blank between two.
+        func compact(_ value: Double) -> String { value.magnitude < 1 ? fixed(value, 4) : Format.compact(value) }
         if run.head?.target != nil {
             return [
-                FoldColumn(measure: "rmse", title: "RMSE", text: { Format.compact($0) }),
-                FoldColumn(measure: "r2", title: "R2", text: { Format.compact($0) }),
-                FoldColumn(measure: "mae", title: "MAE", text: { Format.compact($0) }),
-                FoldColumn(measure: "loss", title: "loss", text: { Format.compact($0) }),
+                FoldColumn(measure: "rmse", title: "RMSE", text: compact),
+                FoldColumn(measure: "r2", title: "R2", text: compact),
+                FoldColumn(measure: "mae", title: "MAE", text: compact),
+                FoldColumn(measure: "loss", title: "loss", text: compact),
             ]
         }
         return [
             FoldColumn(measure: "accuracy", title: "acc. %", text: percent),
             FoldColumn(measure: "macro_f1", title: "F1 %", text: percent),
-            FoldColumn(measure: "loss", title: "loss", text: { Format.compact($0) }),
+            FoldColumn(measure: "loss", title: "loss", text: compact),
             FoldColumn(measure: "auc", title: "AUC", text: { $0.isFinite ? fixed($0, 4) : "-" }),
         ]
     }
@@ -71,6 +73,7 @@ struct FoldColumn {
 
 /// `value` with so many decimals.
 private func fixed(_ value: Double, _ decimals: Int) -> String {
+    guard value.isFinite, value.magnitude < 1e12 else { return "-" }
     var scale = 1
     for _ in 0..<decimals { scale *= 10 }
     let scaled = Int((value.magnitude * Double(scale)).rounded())
@@ -251,7 +254,7 @@ func foldScore(_ session: SessionSummary, _ glyphs: GlyphSet) -> String? {
 func foldLines(_ session: SessionSummary, isCompact: Bool, _ glyphs: GlyphSet) -> [[Part]] {
     let isOfNumbers = session.head?.target != nil
     let sign = glyphs == .ascii ? "+-" : "±"
-    func percent(_ value: Double) -> String { Format.percent(value) }
+    func percent(_ value: Double) -> String { fixed(value * 100, 2) }
     func number(_ value: Double) -> String { Format.number(value) }
     let measures: [(String, String, (Double) -> String)] =
         isOfNumbers
@@ -264,6 +267,7 @@ func foldLines(_ session: SessionSummary, isCompact: Bool, _ glyphs: GlyphSet) -
         if let deviation = session.metrics["test/\(name)_deviation"] {
             parts.append(Part(" \(sign) \(words(deviation))"))
         }
+        if name == "accuracy" || name == "macro_f1" { parts.append(Part(" %", .dim)) }
         if let low = session.metrics["test/\(name)_low"], let high = session.metrics["test/\(name)_high"] {
             parts.append(Part("  [\(words(low)), \(words(high))]", .dim))
         }

@@ -162,7 +162,7 @@ private struct SessionColumns {
         case .epochs:
             guard let head = session.head else { return "" }
             if let folds = head.folds {
-                return session.foldsDone == folds ? "\(folds) folds" : "fold \(session.foldsDone)/\(folds)"
+                return session.foldsDone == folds ? "\(folds) folds" : "\(session.foldsDone)/\(folds) cv"
             }
             return "\(min(head.epochs, session.step / max(1, head.stepsPerEpoch)))/\(head.epochs)"
         case .loss: return session.metrics["train/loss"].map { Format.number($0) } ?? ""

@@ -43,6 +43,8 @@ enum Command: Sendable, Equatable {
     case crossValidate(subject: String, name: String, folds: Int, data: String?, opening: Int)
     case resume(path: String, opening: Int)
     case open(path: String, opening: Int)
+    /// Look at a fold of the cross-validation at a path.
+    case openFold(path: String, fold: Int, opening: Int)
     case steer(EngineCommand)
     /// Write a chart into two files, `name`.csv and `name`.svg.
     case save(name: String, csv: String, svg: String)

@@ -15,6 +15,7 @@ enum TypedCommand: Sendable, Equatable {
     case learningRate(Double)
     case filter(String)
     case crossValidate(folds: Int)
+    case fold(Int)
 
     /// Why a text is no command.
     struct Misread: Error, Equatable { var reason: String }
@@ -30,7 +31,8 @@ enum TypedCommand: Sendable, Equatable {
         ("at", .value("a step, such as at 120")), ("continue", .none(.pause)),
         ("cross-validate", .value("a number of folds, 2 to 1,000, such as cross-validate 10")),
         ("data", .none(.showData)), ("epoch", .value("an epoch, such as epoch 3")), ("evaluate", .none(.showEvaluate)),
-        ("filter", .value("a text")), ("find-rate", .none(.findRate)),
+        ("filter", .value("a text")), ("fold", .value("the number of a fold, such as fold 3")),
+        ("find-rate", .none(.findRate)),
         ("glyphs", .words(GlyphSet.allCases.map(\.rawValue))), ("help", .none(.help)),
         ("log", .none(.logarithmicY)), ("model", .none(.showModel)), ("pause", .none(.pause)),
         ("play", .none(.play)), ("quit", .none(.leave)), ("rate", .value("a learning rate, such as rate 0.0005")),
@@ -99,6 +101,7 @@ enum TypedCommand: Sendable, Equatable {
             case "epoch": return positive(hint).map { .epoch(Int($0)) }
             case "speed": return positive(hint).map { .speed($0) }
             case "rate": return positive(hint).map { .learningRate($0) }
+            case "fold": return positive(hint).map { .fold(Int($0)) }
             case "cross-validate":
                 guard let folds = foldCount(rest.isEmpty ? usualFolds : rest) else {
                     return .failure(Misread(reason: "\(entry.name) needs \(hint)"))
@@ -121,6 +124,7 @@ func run(_ command: TypedCommand, _ state: inout State) -> [Command] {
         state.glyphs = glyphs
         return [.redraw]
     case .crossValidate(let folds): return crossValidate(folds: folds, &state)
+    case .fold(let fold): return openFold(fold, &state)
     case .filter(let text):
         state.runs.filter = text
         return show(.runs, &state) + settleSelection(&state)

@@ -60,6 +60,22 @@ func crossValidate(_ preset: PresetRow, folds: Int, data: String?, _ state: inou
     }
 }
 
+/// Looks at one fold of the open cross-validation.
+func openFold(_ fold: Int, _ state: inout State) -> [Command] {
+    let count = state.session?.whole.head?.folds
+    guard let session = state.session, count != nil || session.fold != nil, fold <= count ?? FoldPlan.range.upperBound
+    else {
+        let text = count.map { "There are \($0) folds" } ?? "No cross-validation is open"
+        state.notice = Notice(text: text, role: .warning)
+        return []
+    }
+    let commands = open(path: session.path, name: session.name, .reading, &state) {
+        .openFold(path: $0, fold: fold, opening: $1)
+    }
+    state.session?.fold = fold
+    return commands
+}
+
 /// What a cross-validation would be of.
 private enum FoldSubject {
     case preset(PresetRow)

@@ -68,12 +68,15 @@ extension Sample {
         guard told == nil || reason == .stopped else { return events }
         var metrics: [String: Double] = [:]
         for name in Set(last.flatMap(\.keys)) {
-            guard let summary = FoldSummary(last.compactMap { $0[name] }, testShare: 0.25) else { continue }
+            guard
+                let summary = FoldSummary(
+                    last.compactMap { $0[name] }, testShare: 0.25, within: head.target == nil ? 0...1 : nil)
+            else { continue }
             metrics["test/\(name)_mean"] = summary.mean
             metrics["test/\(name)_deviation"] = summary.deviation
             metrics["test/\(name)_low"] = summary.low
             metrics["test/\(name)_high"] = summary.high
-            metrics["test/\(name)_pooled"] = summary.mean * 1.001
+            metrics["test/\(name)_pooled"] = min(summary.mean * 1.0001, summary.high ?? 1)
         }
         let numbers = head.target == nil ? nil : regression(344, skill: 6)
         events.append(

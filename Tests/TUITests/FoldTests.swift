@@ -129,6 +129,25 @@ struct FoldTests {
         #expect(replay.run.folds.map(\.epoch) == [1, 1])
     }
 
+    @Test func aFoldIsLookedAt() {
+        var state = State(120, 40)
+        state.openFolds(Sample.folds(), .finished(.completed))
+        let path = state.session?.path ?? ""
+        state.press(.character(":"))
+        state.type("fold 3")
+        #expect(state.press(.enter) == [.openFold(path: path, fold: 3, opening: 2)])
+        #expect(state.session?.fold == 3)
+        state.feed(.opened(name: "fold 3 of 5"), .events(Sample.events()), .ended(.finished(.stopped)))
+        #expect(state.session?.isResumable == false)
+        state.press(.character(":"))
+        state.type("fold 4")
+        #expect(state.press(.enter) == [.openFold(path: path, fold: 4, opening: 3)])
+        state.openFolds(Sample.folds(), .finished(.completed))
+        state.press(.character(":"))
+        state.type("fold 6")
+        #expect(state.press(.enter).isEmpty && state.notice?.text == "There are 5 folds")
+    }
+
     /// The mean is over folds that have ended, and nowhere past the shortest of them.
     @Test func meanOfTheCurves() throws {
         let run = RunState(Sample.folds())

@@ -353,7 +353,10 @@ private final class FoldWork: Sendable {
         measures["accuracy"] = accuracy
         for (name, value) in regression?.scores.named ?? [] { measures[name] = value }
         if let detail {
-            measures["macro_f1"] = ConfusionMatrix(rows: detail.confusion).macroF1
+            let matrix = ConfusionMatrix(rows: detail.confusion)
+            measures["macro_f1"] = matrix.macroF1
+            measures["mcc"] = matrix.mcc
+            measures["brier"] = detail.summary?.brier
             let areas = detail.roc.compactMap(\.auc)
             if areas.count == detail.roc.count, !areas.isEmpty {
                 measures["auc"] = areas.reduce(0, +) / Double(areas.count)

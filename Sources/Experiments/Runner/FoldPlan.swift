@@ -5,14 +5,11 @@ import Foundation
 /// Why data can't be cut into folds as was asked.
 public enum FoldError: Error, Equatable, CustomStringConvertible {
     case number(Int)
-    case tooFewExamples(folds: Int, examples: Int)
 
     public var description: String {
         switch self {
         case .number(let folds):
             "\(folds) folds make no cross-validation: choose 2 to \(FoldPlan.range.upperBound)."
-        case .tooFewExamples(let folds, let examples):
-            "\(examples) examples can't be cut into \(folds) folds: choose fewer folds, or bring more data."
         }
     }
 }
@@ -34,7 +31,7 @@ public struct FoldPlan: Sendable {
 
     /// Cuts the data of `spec`.
     /// - Parameter shuffles: the examples are shuffled by `data.seed` first; else they are taken in their order.
-    /// - Throws: ``FoldError``, ``SplitError``, and what ``Experiment/init(spec:yaml:)`` throws.
+    /// - Throws: ``FoldError``, ``FoldsError``, ``SplitError``, and what ``Experiment/init(spec:yaml:)`` throws.
     public init(spec: Spec, yaml: String, folds: Int, shuffles: Bool = true) throws {
         guard Self.range.contains(folds) else { throw FoldError.number(folds) }
         self.folds = folds
@@ -42,10 +39,10 @@ public struct FoldPlan: Sendable {
         let dataset = try DatasetLoader.load(spec.data, for: spec.training.loss)
         var members = Array(Int32(0)..<Int32(dataset.count))
         if let official = dataset.officialTest { members.removeAll { official.contains(Int($0)) } }
-        guard members.count >= folds else {
-            throw FoldError.tooFewExamples(folds: folds, examples: members.count)
-        }
-        let tests = Self.cut(members, of: dataset, into: folds, seed: shuffles ? spec.data.seed : nil)
+        // Numbers to predict are of one class: plain folds.
+        let cut = try Folds(
+            stratified: members.map { dataset.labels[Int($0)] }, count: folds, seed: shuffles ? spec.data.seed : nil)
+        let tests = (0..<folds).map { fold in cut.test(fold).map { members[Int($0)] } }
         let fraction = Self.validation(of: spec)
         whole = try Experiment(
             spec: spec, yaml: yaml, dataset: dataset,
@@ -71,7 +68,7 @@ public struct FoldPlan: Sendable {
             ownSpec.data.validationFraction = fraction
             return try Experiment(spec: ownSpec, yaml: ownYAML, dataset: dataset, splits: splits)
         }
-        notes = Self.notes(spec, dataset, members, folds: folds, validation: fraction)
+        notes = Self.notes(spec, dataset, cut, validation: fraction)
     }
 
     /// Steps of a fold that its run keeps the losses of, about.
@@ -91,9 +88,7 @@ public struct FoldPlan: Sendable {
         return training.earlyStopping != nil
     }
 
-    private static func notes(
-        _ spec: Spec, _ dataset: Dataset, _ members: [Int32], folds: Int, validation: Double
-    ) -> [String] {
+    private static func notes(_ spec: Spec, _ dataset: Dataset, _ cut: Folds, validation: Double) -> [String] {
         var notes: [String] = []
         if let official = dataset.officialTest {
             notes.append(
@@ -104,34 +99,12 @@ public struct FoldPlan: Sendable {
                 "data.validation_fraction is 0, but training watches a validation split: a tenth of each fold's training part is taken for it."
             )
         }
-        guard dataset.targets == nil else { return notes }
-        var counts = [Int](repeating: 0, count: dataset.classes.count)
-        for member in members { counts[Int(dataset.labels[Int(member)])] += 1 }
-        if let least = counts.indices.min(by: { counts[$0] < counts[$1] }), counts[least] < folds {
+        if let rare = cut.rareClasses.first {
+            let others = cut.rareClasses.count > 1 ? " and \(cut.rareClasses.count - 1) more" : ""
             notes.append(
-                "The class '\(dataset.classes[least])' has \(counts[least]) examples, fewer than \(folds) folds: some folds are measured without it."
+                "The class '\(dataset.classes[rare])'\(others) has fewer examples than there are folds: some folds are measured without it."
             )
         }
         return notes
-    }
-
-    /// The examples `members` in `folds` parts, ascending; classes are spread evenly over them.
-    private static func cut(
-        _ members: [Int32], of dataset: Dataset, into folds: Int, seed: UInt64?
-    ) -> [[Int32]] {
-        var parts = [[Int32]](repeating: [], count: folds)
-        var next = 0
-        for label in dataset.classes.indices {
-            var own = members.filter { dataset.labels[Int($0)] == label }
-            if let seed {
-                var random = CounterRandom(seed: seed, purpose: .split, first: label, second: 2)
-                random.shuffle(&own)
-            }
-            for member in own {
-                parts[next % folds].append(member)
-                next += 1
-            }
-        }
-        return parts.map { $0.sorted() }
     }
 }
