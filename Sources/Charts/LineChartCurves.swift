@@ -8,7 +8,7 @@ extension LineChart {
     /// Whether the points of a series are so few, or so meant, that each gets a marker.
     func isSparse(_ index: Int, _ plot: Plot) -> Bool {
         series[index].kind == .points
-            || plot.curves[index].visibleCount(in: plot.horizontal.range) * 3 <= plot.area.columns
+            || marksPoints && plot.curves[index].visibleCount(in: plot.horizontal.range) * 3 <= plot.area.columns
     }
 
     /// Whether a series is drawn raw and smoothed.

@@ -219,9 +219,10 @@ private func drawAbout(
     if let progress = run.progress, run.finished == nil {
         lines.append(("\(Format.rate(progress.imagesPerSecond)) examples/s", .text))
     }
-    for mark in run.marks.reversed() {
+    for mark in run.marks {
         if case .warned(let message) = mark.kind { lines.append((message, .warning)) }
     }
+    if !session.isLive { lines.append((":fold 3 shows a fold's own run", .dim)) }
     lines.append(("interval: Nadeau & Bengio 2003, for folds share training examples", .dim))
     if head.target != nil { lines.append(("RMSE and MAE in units of \(head.target ?? ""); loss is scaled", .dim)) }
     var row = text.row
@@ -239,14 +240,13 @@ private func drawAbout(
 func foldScore(_ session: SessionSummary, _ glyphs: GlyphSet) -> String? {
     guard session.head?.folds != nil else { return nil }
     let sign = glyphs == .ascii ? "+-" : "±"
-    func text(_ name: String, _ words: (Double) -> String) -> String? {
-        session.metrics["test/\(name)_mean"].map { mean in
-            let deviation = session.metrics["test/\(name)_deviation"].map { sign + words($0) } ?? ""
-            return words(mean) + deviation
-        }
+    func deviation(_ name: String, _ scale: Double, _ decimals: Int) -> String {
+        session.metrics["test/\(name)_deviation"].map { sign + fixed($0 * scale, decimals) } ?? ""
     }
-    if let accuracy = text("accuracy", { fixed($0 * 100, 1) }) { return accuracy + " % cv" }
-    if let r2 = text("r2", { fixed($0, 2) }) { return "R2 \(r2)" }
+    if let accuracy = session.metrics["test/accuracy_mean"] {
+        return fixed(accuracy * 100, 1) + deviation("accuracy", 100, 1) + " % cv"
+    }
+    if let r2 = session.metrics["test/r2_mean"] { return "R2 \(fixed(r2, 2))\(deviation("r2", 1, 3))" }
     return ""
 }
 
@@ -255,7 +255,7 @@ func foldLines(_ session: SessionSummary, isCompact: Bool, _ glyphs: GlyphSet) -
     let isOfNumbers = session.head?.target != nil
     let sign = glyphs == .ascii ? "+-" : "±"
     func percent(_ value: Double) -> String { fixed(value * 100, 2) }
-    func number(_ value: Double) -> String { Format.number(value) }
+    func number(_ value: Double) -> String { value.magnitude < 1 ? fixed(value, 4) : Format.number(value) }
     let measures: [(String, String, (Double) -> String)] =
         isOfNumbers
         ? [("rmse", "RMSE", number), ("r2", "R2", number)]

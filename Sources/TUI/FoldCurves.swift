@@ -30,6 +30,8 @@ func foldCurves(_ kind: ChartKind, of run: RunState, _ view: ChartView, _ glyphs
             label: "", unit: kind == .accuracy ? .fraction : .plain,
             isLogarithmic: kind != .accuracy && view.isLogarithmicY),
         glyphs: glyphs)
+    // Markers of many curves would hide what lies between; a single point has nothing else.
+    chart.marksPoints = series.allSatisfy { $0.count < 2 }
     chart.leader = mean == nil ? nil : series.count - 1
     chart.smoothing = view.smoothing
     if let cursor = view.cursor, let range = x.range { chart.cursor = view.place(of: cursor, in: range) }

@@ -103,6 +103,44 @@ import Testing
         #expect(none.parts.allSatisfy { !$0.splits.validation.isEmpty })
     }
 
+    /// What a set's makers set aside for testing takes no part, and that is said; pictures are cut as tables are.
+    @Test func anOfficialTestPartStaysOut() throws {
+        func word(_ value: Int) -> [UInt8] { withUnsafeBytes(of: UInt32(value).bigEndian, Array.init) }
+        for (name, count) in [("train", 12), ("t10k", 4)] {
+            let pixels = (0..<count * 16).map { UInt8($0 % 251) }
+            try folder.write(word(0x803) + word(count) + word(4) + word(4) + pixels, "\(name)-images-idx3-ubyte")
+            let labels = (0..<count).map { UInt8($0 % 2) }
+            try folder.write(word(0x801) + word(count) + labels, "\(name)-labels-idx1-ubyte")
+        }
+        let yaml = """
+            data: {dataset: mnist, path: \(SpecFile.quoted(folder.path))}
+            network: [flatten, {dense: {units: classes}}]
+            training: {epochs: 2, batch: 4}
+
+            """
+        let (spec, text) = try SpecFile.parse(yaml: yaml, file: "pictures")
+        let plan = try FoldPlan(spec: spec, yaml: text, folds: 3)
+        #expect(plan.parts.flatMap(\.splits.test).sorted() == (0..<12).map(Int32.init))
+        #expect(plan.notes.contains { $0.hasPrefix("The 4 examples that mnist sets aside") }, "\(plan.notes)")
+        let (_, _, told) = try run(plan, workers: 2)
+        let state = RunState(told.map(\.event))
+        #expect(state.head?.testExamples == 12)
+        #expect(ConfusionMatrix(rows: state.evaluations[.test]?.detail?.confusion ?? []).total == 12)
+        let warned = state.marks.contains {
+            if case .warned(let text) = $0.kind { text.contains("set") } else { false }
+        }
+        #expect(warned)
+    }
+
+    /// Large networks and streamed pictures are trained one fold after the other, by all workers; small ones side by side.
+    @Test func howManyFoldsAtATime() throws {
+        let small = try plan("iris-mlp", folds: 5)
+        #expect([1, 2, 3, 16].map { CrossValidation.sideBySide(small, workers: $0, available: nil) } == [1, 2, 3, 5])
+        #expect(CrossValidation.sideBySide(small, workers: 4, available: 1) == 1, "there is no memory for two")
+        let large = try plan("iris-mlp", folds: 5, [("network.0.dense.units", "400000")])
+        #expect(CrossValidation.sideBySide(large, workers: 4, available: nil) == 1)
+    }
+
     @Test func foldsThatCanNotBe() throws {
         #expect(throws: FoldError.number(1)) { try plan("iris-mlp", folds: 1) }
         #expect(throws: FoldError.number(1_001)) { try plan("iris-mlp", folds: 1_001) }
@@ -292,7 +330,9 @@ import Testing
                 info.runID = "\(index)"
                 return info
             })
-        try writer.append(batches: [(nil, [sampleStep(1)]), (4, [sampleStep(1), sampleStep(2)]), (nil, [sampleStep(2)])])
+        try writer.append(batches: [
+            (nil, [sampleStep(1)]), (4, [sampleStep(1), sampleStep(2)]), (nil, [sampleStep(2)]),
+        ])
         try writer.append(batches: [(4, [sampleStep(3)])])
         writer.close()
         #expect(try SessionReader(path: path).events().map(\.sequence) == [1, 2])

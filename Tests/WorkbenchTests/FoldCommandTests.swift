@@ -185,6 +185,11 @@ import Testing
         let child = try program.start(
             ["cross-validate", "digits-cnn", "--folds", "5", "--epochs", "200", "--engine"],
             output: program.folder.appendingPathComponent("out").path)
+        try eventually("the session") {
+            try FileManager.default.contentsOfDirectory(atPath: program.sessions.path).contains {
+                $0.hasSuffix(".session") && !$0.hasPrefix(".")
+            }
+        }
         let screen = try TerminalScreen(program)
         try screen.wait(for: "● live")
         try screen.press("Enter")
