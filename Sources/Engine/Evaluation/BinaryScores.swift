@@ -51,14 +51,11 @@ public struct BinaryScores: Sendable, Equatable {
     /// Matthews correlation coefficient (1975), (TP TN - FP FN) / √((TP+FP)(TP+FN)(TN+FP)(TN+FN)), -1 to 1; undefined where one
     /// class does not occur or is never predicted.
     public var mcc: Double? {
-        let sides = [
-            truePositives + falsePositives, truePositives + falseNegatives, trueNegatives + falsePositives,
-            trueNegatives + falseNegatives,
-        ]
-        guard sides.allSatisfy({ $0 > 0 }) else { return nil }
-        // The root of each factor, so that the product of four counts does not get out of range.
+        let positives = (truePositives + falsePositives) * (truePositives + falseNegatives)
+        let negatives = (trueNegatives + falsePositives) * (trueNegatives + falseNegatives)
+        guard positives > 0, negatives > 0 else { return nil }
         return (truePositives * trueNegatives - falsePositives * falseNegatives)
-            / sides.reduce(1) { $0 * $1.squareRoot() }
+            / (positives.squareRoot() * negatives.squareRoot())
     }
     /// Cohen's kappa (1960): (accuracy - accuracy by chance) / (1 - accuracy by chance), where chance has the same fractions of
     /// true and of predicted classes; undefined where chance alone is always right.

@@ -23,9 +23,8 @@ public struct ClassReport: Sendable, Equatable {
 
     /// Fraction of right classes; Wilson's interval. The micro F1 is the same number.
     public var accuracy: Measure
-    /// Mean recall of the classes; from Wilson's intervals of each.
+    /// Mean recall of the classes. Its interval and those of the next five are from the posterior of the matrix's cells.
     public var balancedAccuracy: Measure
-    /// Means over the classes and measures of the whole matrix; intervals from the posterior of its cells.
     public var macroPrecision: Measure
     public var macroF1: Measure
     public var weightedF1: Measure
@@ -74,13 +73,13 @@ public struct ClassReport: Sendable, Equatable {
                 whole > 0 ? Double(part) / Double(whole) : nil, Interval.wilson(part, of: whole, level: level))
         }
         accuracy = fraction(hits.reduce(0, +), labels.count)
-        balancedAccuracy = Measure(matrix.balancedAccuracy, matrix.balancedAccuracyInterval(level: level))
         let measured = ConfusionScores(matrix)
         let draws = ConfusionDraws(matrix, seed: seed)
         func drawn(_ measure: (ConfusionScores) -> Double?) -> Measure {
             let value = measure(measured)
             return Measure(value, draws.interval(value, level: level, measure))
         }
+        balancedAccuracy = drawn(\.macroRecall)
         macroPrecision = drawn(\.macroPrecision)
         macroF1 = drawn(\.macroF1)
         weightedF1 = drawn(\.weightedF1)

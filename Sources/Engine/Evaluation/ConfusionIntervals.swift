@@ -126,29 +126,12 @@ extension ConfusionMatrix {
         }
         return Interval(low: 2 * q.low / (1 + q.low), high: 2 * q.high / (1 + q.high))
     }
-
-    /// The interval of ``balancedAccuracy``: the mean of independent fractions from their Wilson intervals l to u by the method of
-    /// variance estimates recovery (Zou & Donner 2008, "Construction of confidence limits about effect measures"),
-    /// mean - √Σ(p - l)²/K to mean + √Σ(u - p)²/K.
-    public func balancedAccuracyInterval(level: Double = Interval.usualLevel) -> Interval? {
-        guard let mean = balancedAccuracy else { return nil }
-        let (supports, _, hits) = margins
-        var (below, above, count) = (0.0, 0.0, 0.0)
-        for k in 0..<classes {
-            guard let interval = Interval.wilson(hits[k], of: supports[k], level: level) else { continue }
-            let recall = Double(hits[k]) / Double(supports[k])
-            below += (recall - interval.low) * (recall - interval.low)
-            above += (interval.high - recall) * (interval.high - recall)
-            count += 1
-        }
-        return Interval(
-            low: max(0, mean - below.squareRoot() / count), high: min(1, mean + above.squareRoot() / count))
-    }
 }
 
 extension CalibrationCurve {
-    /// An interval of ``expectedError``: its upper end from Wilson's interval of each bin's fraction as with
-    /// ``ConfusionMatrix/balancedAccuracyInterval(level:)``; its lower end the mean distance that every bin's interval still
+    /// An interval of ``expectedError``: its upper end from Wilson's interval of each bin's fraction by the method of variance
+    /// estimates recovery (Zou & Donner 2008, "Construction of confidence limits about effect measures"), error plus the
+    /// root of Σ (share of the bin · what its distance may grow by)²; its lower end the mean distance that every bin's interval still
     /// leaves, as the error of some examples is on average larger than that of all: chance moves every bin away from its mean.
     public func expectedErrorInterval(level: Double = Interval.usualLevel) -> Interval? {
         guard let error = expectedError else { return nil }

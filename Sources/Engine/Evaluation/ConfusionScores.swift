@@ -55,7 +55,7 @@ struct ConfusionScores {
         let guesses = all * all - predictions.reduce(0) { $0 + $1 * $1 }
         // Rounding may leave a little of nothing.
         guard truths > 1e-12 * all * all, guesses > 1e-12 * all * all else { return nil }
-        return (hits.reduce(0, +) * all - agreement) / (truths.squareRoot() * guesses.squareRoot())
+        return (hits.reduce(0, +) * all - agreement) / (truths * guesses).squareRoot()
     }
 
     var cohenKappa: Double? {
