@@ -71,7 +71,7 @@ extension LineChart {
                 style: Style(.focus, bold: true))
             column += Self.gap
         }
-        for entry in fitted(entries(plot), to: end - column) {
+        for entry in fitted(ordered(entries(plot)), to: end - column) {
             guard column + entry.width <= end else { break }
             column += grid.write(
                 entry.sample + " ", row: rect.row, column: column, style: Style(entry.role, bold: true))
@@ -85,6 +85,11 @@ extension LineChart {
         } else if !note.isEmpty, column + displayWidth(note) <= end {
             grid.write(note, row: rect.row, column: end - displayWidth(note), style: Style(.dim))
         }
+    }
+
+    private func ordered(_ entries: [Entry]) -> [Entry] {
+        guard let leader, entries.indices.contains(leader) else { return entries }
+        return [entries[leader]] + entries[..<leader] + entries[(leader + 1)...]
     }
 
     private func entries(_ plot: Plot) -> [Entry] {

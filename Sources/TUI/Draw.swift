@@ -116,7 +116,10 @@ func keyHints(_ state: State) -> [Hint] {
 
 private func isOffered(_ action: Action, _ state: State) -> Bool {
     switch (action, state.screen) {
-    case (.resume, .runs): state.runs.selectedSession?.status.isResumable == true
+    case (.resume, .runs):
+        state.runs.selectedSession.map { $0.status.isResumable && $0.head?.folds == nil } ?? false
+    case (.pause, _), (.learningRate, _), (.findRate, _): state.session?.whole.head?.folds == nil
+    case (.crossValidate, .runs): state.runs.preset != nil
     case (.resume, _): state.session?.isResumable == true
     case (.open, .runs): state.runs.selectedSession != nil
     case (.trash, .runs): state.runs.selectedSession.map { $0.status != .live } ?? false

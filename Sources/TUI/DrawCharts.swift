@@ -56,24 +56,18 @@ private func places(_ curve: Curve, _ axis: TimeAxis, stepsPerEpoch: Int) -> [Do
 /// The time axis of `run` as `view` shows it.
 private func timeAxis(_ run: RunState, _ view: ChartView) -> ChartAxis {
     let end = axisEnd(of: run, view.axis)
-    // A logarithmic axis begins at the first step.
-    let start = view.isLogarithmicX ? end / Double(max(2, run.head?.totalSteps ?? 2)) : 0
-    let shown = view.window ?? 0...1
-    let range =
-        view.isLogarithmicX
-        ? start * pow(end / start, shown.lowerBound)...start * pow(end / start, shown.upperBound)
-        : end * shown.lowerBound...end * shown.upperBound
     let (label, unit): (String, AxisUnit) =
         switch view.axis {
         case .epochs: ("epoch", .epochs)
         case .steps: ("step", .steps)
         case .seconds: ("time", .seconds)
         }
-    return ChartAxis(label: label, unit: unit, range: range, isLogarithmic: view.isLogarithmicX)
+    return view.axis(to: end, steps: Double(max(2, run.head?.totalSteps ?? 2)), label: label, unit: unit)
 }
 
 /// The curves of `kind`, train and what else was measured, over one time axis; nil before the first value.
 func curves(_ kind: ChartKind, of run: RunState, _ view: ChartView, _ glyphs: GlyphSet) -> LineChart? {
+    if run.head?.folds != nil { return foldCurves(kind, of: run, view, glyphs) }
     let perEpoch = run.head?.stepsPerEpoch ?? 1
     var series: [Series] = []
     for (index, split) in Split.allCases.enumerated() {
@@ -93,10 +87,7 @@ func curves(_ kind: ChartKind, of run: RunState, _ view: ChartView, _ glyphs: Gl
             isLogarithmic: kind != .accuracy && view.isLogarithmicY),
         marks: chartMarks(run, view.axis, perEpoch), glyphs: glyphs)
     chart.smoothing = view.smoothing
-    if let cursor = view.cursor, let range = x.range {
-        let (low, high) = (range.lowerBound, range.upperBound)
-        chart.cursor = view.isLogarithmicX ? low * pow(high / low, cursor) : low + (high - low) * cursor
-    }
+    if let cursor = view.cursor, let range = x.range { chart.cursor = view.place(of: cursor, in: range) }
     return chart
 }
 
@@ -106,6 +97,7 @@ func drawChart(
     _ grid: inout Grid
 ) {
     var notes: [String] = []
+    if run.head?.folds != nil { notes.append("kept examples") }
     if kind == .rmse, let target = run.head?.target { notes.append("in units of \(target)") }
     if kind != .accuracy, view.isLogarithmicY { notes.append("log") }
     if view.smoothing > 0 { notes.append("smoothed \(Format.number(view.smoothing))") }

@@ -31,9 +31,11 @@ func drawEvaluate(_ state: State, _ grid: inout Grid) {
     }
     guard let evaluated = evaluation(session), let detail = evaluated.detail else {
         return drawMessage(
-            "Nothing was measured yet at this moment: the first epoch has not ended", sessionBody(state), &grid)
+            session.run.head?.folds == nil
+                ? "Nothing was measured yet at this moment: the first epoch has not ended"
+                : "All kept examples are measured together when the folds have ended", sessionBody(state), &grid)
     }
-    let when = "\(evaluated.split.rawValue) split, epoch \(evaluated.epoch)"
+    let when = momentWords(evaluated, session)
     for pane in shownPanes(state) {
         switch pane.id {
         case .confusion: drawConfusion(detail, session, pane, state, &grid)

@@ -12,7 +12,7 @@ func drawRegression(
     for pane in shownPanes(state) {
         switch pane.id {
         case .predictions:
-            let title = "Predictions, \(evaluated.split.rawValue) split, epoch \(evaluated.epoch)"
+            let title = "Predictions, \(momentWords(evaluated, session))"
             let (shown, all) = (detail.pairs.count, detail.scores.count)
             ScatterChart(
                 x: detail.pairs.map { Double($0.truth) }, y: detail.pairs.map { Double($0.prediction) },

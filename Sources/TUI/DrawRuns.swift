@@ -161,9 +161,13 @@ private struct SessionColumns {
         case .when: return ago(session.createdAt, now: state.now)
         case .epochs:
             guard let head = session.head else { return "" }
+            if let folds = head.folds {
+                return session.foldsDone == folds ? "\(folds) folds" : "\(session.foldsDone)/\(folds) cv"
+            }
             return "\(min(head.epochs, session.step / max(1, head.stepsPerEpoch)))/\(head.epochs)"
         case .loss: return session.metrics["train/loss"].map { Format.number($0) } ?? ""
         case .score:
+            if let score = foldScore(session, state.glyphs) { return score }
             // R2 and not RMSE: it can be compared from row to row, and is as good the larger it is.
             for (split, sign) in [("test", " test"), ("validation", "  val")] {
                 if let accuracy = session.metrics["\(split)/accuracy"] { return Format.percent(accuracy) + sign }
@@ -260,10 +264,16 @@ private func drawSession(
         lines.append([Part(head.dataset), Part("\(dot)\(head.inputShape)\(dot)\(aim(of: head))", .dim)])
         if !isCompact {
             let parts = [head.trainExamples, head.validationExamples, head.testExamples].map { Format.count($0) }
-            lines.append([Part("train \(parts[0])\(dot)validation \(parts[1])\(dot)test \(parts[2])", .dim)])
+            if let folds = head.folds {
+                lines.append([Part("\(folds) folds of \(counted(head.testExamples, "example", "examples"))", .dim)])
+            } else {
+                lines.append([Part("train \(parts[0])\(dot)validation \(parts[1])\(dot)test \(parts[2])", .dim)])
+            }
             lines.append([])
         }
-        lines += metricLines(session, isCompact: isCompact, dot)
+        lines +=
+            head.folds == nil
+            ? metricLines(session, isCompact: isCompact, dot) : foldLines(session, isCompact: isCompact, state.glyphs)
         if !isCompact { lines.append([]) }
         let network = head.layers.joined(separator: state.glyphs.arrow)
         lines += wrapped(network, columns: text.columns).prefix(isCompact ? 1 : 4).map { [Part($0)] }

@@ -15,7 +15,12 @@ func drawTrain(_ state: State, _ grid: inout Grid) {
             drawChart(
                 .quality(of: session.run), of: session.run, session.charts, in: pane.rect, border: border, state.glyphs,
                 &grid)
-        default: drawSide(session, pane.rect, border, state, &grid)
+        default:
+            if session.run.head?.folds != nil {
+                drawFolds(session, pane.rect, border, state, &grid)
+            } else {
+                drawSide(session, pane.rect, border, state, &grid)
+            }
         }
     }
 }
@@ -49,6 +54,8 @@ func trainStatus(_ train: OpenSession, _ glyphs: GlyphSet) -> [Part] {
     case .starting: return [Part("Starting the engine", .dim)]
     case .reading: return [Part("Reading the session", .dim)]
     case .failed: return [Part("Not started", .bad)]
+    case .live where train.replay == nil && train.whole.head?.folds != nil:
+        return [Part("live, \(train.whole.foldWords)", .dim)]
     case .live where train.replay == nil: return [Part(train.whole.phase == .paused ? "paused" : "live", .dim)]
     case .live, .ended:
         if let replay = train.replay {
@@ -57,6 +64,10 @@ func trainStatus(_ train: OpenSession, _ glyphs: GlyphSet) -> [Part] {
             return [Part("\(place), \(speed)x\(replay.isPlaying ? "" : ", held")", .dim)]
         }
         guard case .ended(let status) = train.source else { return [] }
+        if let folds = train.whole.head?.folds, status == .interrupted || status == .finished(.stopped) {
+            let done = train.whole.folds.count(where: \.isFinished)
+            return [Part("\(status.word): \(done) of \(folds) folds are done", .warning)]
+        }
         switch status {
         case .interrupted: return [Part("interrupted: r resumes", .warning)]
         case .finished(.stopped): return [Part("stopped: r resumes", .dim)]
@@ -83,6 +94,7 @@ func drawHeader(_ train: OpenSession, _ state: State, _ grid: inout Grid) {
 
     var left = [Part("epoch ", .dim), Part("\(run.epoch)/\(head.epochs)"), Part("  step ", .dim)]
     left.append(Part("\(Format.count(run.step))/\(Format.count(head.totalSteps))"))
+    if head.folds != nil { left = [Part(run.foldWords), Part("  step ", .dim), Part(Format.count(run.step))] }
     var right = [Part(String(format(percent: run.fractionDone)), .text, bold: true)]
     right.append(Part("  \(Format.duration(run.seconds))"))
     if case .finished = run.phase {

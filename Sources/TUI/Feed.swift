@@ -26,12 +26,15 @@ final class Feed: Sendable {
     let path: String
     private let opening: Int
     private let origin: Origin
+    /// The run of the file that is followed; nil: the first. Of another one only the file tells.
+    private let run: Int?
     private let mailbox: Mailbox
     private let line = Mutex(Line())
     private let bell = DispatchSemaphore(value: 0)
 
-    init(path: String, opening: Int, origin: Origin, mailbox: Mailbox) {
+    init(path: String, opening: Int, origin: Origin, run: Int? = nil, mailbox: Mailbox) {
         self.path = path
+        self.run = run
         self.opening = opening
         self.origin = origin
         self.mailbox = mailbox
@@ -69,12 +72,16 @@ final class Feed: Sendable {
                 log = file
                 if try !start(arguments, log: file) { return }
             }
-            let reader = try SessionReader(path: path)
+            let reader = try SessionReader(path: path, run: run)
             tell(.opened(name: reader.info.name))
             tell(.facts(SessionFacts(reader: reader)))
             var place = Place()
             try passOn(from: reader, &place)
             while !isClosed {
+                if run != nil {
+                    if try followFile(reader, &place) { return }
+                    continue
+                }
                 // Connect first, read then: nothing can happen between the two unseen.
                 guard let client = LinkClient.connect(sessionPath: path) else {
                     try passOn(from: reader, &place)
@@ -124,6 +131,19 @@ final class Feed: Sendable {
             if let reason { return .finished(reason) }
             return isLive ? nil : .interrupted
         }
+    }
+
+    /// Passes on what a fold's own run has come to, now and then; true: it has ended, and that was told.
+    private func followFile(_ reader: SessionReader, _ place: inout Place) throws -> Bool {
+        // Asked first: what is written until then is read.
+        let isLive = LinkClient.isLive(sessionPath: path)
+        try passOn(from: reader, &place)
+        if let status = place.ending(isLive: isLive) {
+            tell(.ended(status))
+            return true
+        }
+        Thread.sleep(forTimeInterval: 0.3)
+        return false
     }
 
     private func passOn(from reader: SessionReader, _ place: inout Place) throws {

@@ -7,7 +7,7 @@ enum Action: Hashable, Sendable {
     case command, zoomPane
     case nextPane, previousPane
     case up, down, pageUp, pageDown, first, last
-    case open, train, resume, trash, undo, filter, nextMatch, previousMatch
+    case open, train, crossValidate, resume, trash, undo, filter, nextMatch, previousMatch
     case axis, logarithmicX, logarithmicY, smoothing, zoomIn, zoomOut, panLeft, panRight, resetView, save
     case cursor, cursorLeft, cursorRight, cursorFarLeft, cursorFarRight
     case split, confusionMode, complete, augmented
@@ -100,6 +100,12 @@ enum Keymap {
         Binding(
             context: .presets, keys: [.enter], action: .train, hint: "train",
             help: "Train the preset in an engine of its own and watch it"),
+        Binding(
+            context: .presets, keys: [.character("K")], action: .crossValidate, hint: "folds",
+            help: "Cross-validate the preset: asks for the number of folds, trains once a fold, and compares them"),
+        Binding(
+            context: .sessions, keys: [.character("K")], action: .crossValidate,
+            help: "Cross-validate what the session was trained by, into a new session"),
         Binding(context: .runs, keys: [.up, .character("k")], action: .up, help: "One row up"),
         Binding(context: .runs, keys: [.down, .character("j")], action: .down, help: "One row down"),
         Binding(context: .runs, keys: [.pageUp], action: .pageUp, help: "One page up"),
@@ -132,6 +138,9 @@ enum Keymap {
         Binding(
             context: .ended, keys: [.character("F")], action: .showRates, hint: "rates",
             help: "The learning rates that were tried in the run"),
+        Binding(
+            context: .ended, keys: [.character("K")], action: .crossValidate,
+            help: "Cross-validate what the run was trained by, into a new session"),
         Binding(
             context: .ended, keys: [.character("r")], action: .resume, hint: "resume",
             help: "Resume an interrupted or stopped run from its last checkpoint"),

@@ -41,8 +41,12 @@ enum Command: Sendable, Equatable {
     case undoTrash
     /// Train a preset, on the data at a path if one was named, into a new session and follow that.
     case train(preset: String, data: String?, opening: Int)
+    /// Cross-validate a preset, or what the session at a path was trained by, into a new session and follow that.
+    case crossValidate(subject: String, name: String, folds: Int, data: String?, opening: Int)
     case resume(path: String, opening: Int)
     case open(path: String, opening: Int)
+    /// Look at a fold of the cross-validation at a path.
+    case openFold(path: String, fold: Int, opening: Int)
     case steer(EngineCommand)
     /// Ask the analyst of the open session.
     case ask(AnalystQuestion)

@@ -109,6 +109,8 @@ struct OpenSession: Sendable, Equatable {
     var scroll = 0
     /// Data shows what the run sees of the examples.
     var showsAugmented = false
+    /// The fold that is looked at, of a cross-validation's session; nil: all of it.
+    var fold: Int?
     /// A pause, a continue or trials of rates that the engine has not answered yet.
     var asked: EngineCommand?
 
@@ -147,7 +149,8 @@ struct OpenSession: Sendable, Equatable {
 
     /// Whether the run may go on from a checkpoint.
     var isResumable: Bool {
-        guard case .ended(let status) = source else { return false }
+        // A fold that was stopped can't go on beside others that were not.
+        guard case .ended(let status) = source, whole.head?.folds == nil, fold == nil else { return false }
         return status.isResumable
     }
 }

@@ -32,7 +32,10 @@ func shownPanes(_ state: State) -> [Pane] {
     switch state.screen {
     case .runs: return []
     case .train:
-        let side = min(max(27, state.columns * 3 / 10), 56)
+        // A table of folds has more columns than numbers of one run.
+        let side =
+            session.run.head?.folds == nil
+            ? min(max(27, state.columns * 3 / 10), 56) : min(max(41, state.columns * 2 / 5), 68)
         let (left, right) = body.split(columns: body.columns - side)
         let (upper, lower) = left.split(rows: (left.rows + 1) / 2)
         return [Pane(id: .loss, rect: upper), Pane(id: .accuracy, rect: lower), Pane(id: .now, rect: right)]

@@ -38,7 +38,11 @@ struct PlainText {
     static func line(of session: SessionSummary, now: Date) -> String {
         if case .unreadable(let reason) = session.status { return "\(session.fileName): unreadable, \(reason)" }
         var facts = ["\(session.fileName): \(session.status.word)", ago(session.createdAt, now: now)]
-        if let head = session.head { facts.append("epoch \(session.epoch) of \(head.epochs)") }
+        if let head = session.head {
+            facts.append(
+                head.folds.map { "\(session.foldsDone) of \($0) folds have ended" }
+                    ?? "epoch \(session.epoch) of \(head.epochs)")
+        }
         for split in [Split.test, .validation] {
             if let accuracy = session.metrics["\(split.rawValue)/accuracy"] {
                 facts.append("\(split.rawValue) accuracy \(Format.percent(accuracy))")

@@ -110,6 +110,7 @@ struct Replay: Sendable, Equatable {
 
     /// To the end of the epoch that goes on here (`by` 1) or of the one before (-1).
     mutating func epoch(by direction: Int, in events: [RunEvent]) {
+        if run.head?.folds != nil { return fold(by: direction, in: events) }
         let start = run.epoch
         var index = position
         if direction > 0 {
@@ -118,6 +119,16 @@ struct Replay: Sendable, Equatable {
         } else {
             index -= 1
             while index > 1, (events[index - 1].moment?.epoch ?? start) >= start { index -= 1 }
+        }
+        move(to: index, in: events)
+    }
+
+    /// To the end of the next fold of a cross-validation, or of the one before.
+    private mutating func fold(by direction: Int, in events: [RunEvent]) {
+        var index = position + direction
+        while index > 1, index < events.count {
+            if case .folded(let folded) = events[index - 1], folded.isLast { break }
+            index += direction
         }
         move(to: index, in: events)
     }
@@ -145,8 +156,11 @@ extension RunEvent {
         }
     }
 
+    /// Something that a person steps through: steps, and in a cross-validation the epochs of its folds.
     var isStep: Bool {
-        if case .stepped = self { return true }
-        return false
+        switch self {
+        case .stepped, .folded: true
+        default: false
+        }
     }
 }

@@ -103,12 +103,14 @@ enum Question: Sendable, Equatable {
 
 /// A text being typed in the bottom line.
 struct Prompt: Sendable, Equatable {
-    enum Kind: Sendable { case filter, learningRate, dataPath, command, costs, value, kernelWidth }
+    enum Kind: Sendable { case filter, learningRate, dataPath, command, costs, value, kernelWidth, folds }
     var kind: Kind
     var text: String
     var complaint: String?
     /// What a value is of.
     var name = ""
+    /// Where data are asked for: into how many folds they will be cut; nil: they are trained on as they are.
+    var folds: Int?
 
     var label: String {
         switch kind {
@@ -119,6 +121,7 @@ struct Prompt: Sendable, Equatable {
         case .value: name
         case .kernelWidth: "Kernel width"
         case .costs: "Costs of FP and FN"
+        case .folds: "Folds"
         }
     }
 

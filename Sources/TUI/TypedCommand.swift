@@ -15,6 +15,8 @@ enum TypedCommand: Sendable, Equatable {
     case learningRate(Double)
     case filter(String)
     case dataPath(String)
+    case crossValidate(folds: Int)
+    case fold(Int)
 
     /// Why a text is no command.
     struct Misread: Error, Equatable { var reason: String }
@@ -28,10 +30,12 @@ enum TypedCommand: Sendable, Equatable {
 
     private static let table: [(name: String, argument: Argument)] = [
         ("at", .value("a step, such as at 120")), ("continue", .none(.pause)),
+        ("cross-validate", .value("a number of folds, 2 to 1,000, such as cross-validate 10")),
         ("data", .none(.showData)), ("data-in", .value("a file or folder")),
         ("epoch", .value("an epoch, such as epoch 3")), ("evaluate", .none(.showEvaluate)),
         ("explain", .none(.showExplain)),
         ("filter", .value("a text")), ("find-rate", .none(.findRate)),
+        ("fold", .value("the number of a fold, such as fold 3")),
         ("glyphs", .words(GlyphSet.allCases.map(\.rawValue))), ("help", .none(.help)),
         ("log", .none(.logarithmicY)), ("model", .none(.showModel)), ("pause", .none(.pause)),
         ("play", .none(.play)), ("quit", .none(.leave)), ("rate", .value("a learning rate, such as rate 0.0005")),
@@ -103,6 +107,12 @@ enum TypedCommand: Sendable, Equatable {
             case "data-in":
                 return rest.isEmpty
                     ? .failure(Misread(reason: "data-in needs \(hint)")) : .success(.dataPath(rest))
+            case "fold": return positive(hint).map { .fold(Int($0)) }
+            case "cross-validate":
+                guard let folds = foldCount(rest.isEmpty ? usualFolds : rest) else {
+                    return .failure(Misread(reason: "\(entry.name) needs \(hint)"))
+                }
+                return .success(.crossValidate(folds: folds))
             default: return .success(.filter(rest))
             }
         }
@@ -119,6 +129,8 @@ func run(_ command: TypedCommand, _ state: inout State) -> [Command] {
     case .glyphs(let glyphs):
         state.glyphs = glyphs
         return [.redraw]
+    case .crossValidate(let folds): return crossValidate(folds: folds, &state)
+    case .fold(let fold): return openFold(fold, &state)
     case .filter(let text):
         state.runs.filter = text
         return show(.runs, &state) + settleSelection(&state)

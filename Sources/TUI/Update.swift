@@ -253,6 +253,7 @@ private func edit(_ prompt: Prompt, _ action: Action, _ state: inout State) -> [
         case .value: return acceptValue(prompt, &state)
         case .kernelWidth: return acceptKernelWidth(prompt, &state)
         case .costs: return acceptCosts(prompt, &state)
+        case .folds: return acceptFolds(prompt, &state)
         case .filter: state.overlay = nil
         }
     default: break
@@ -296,6 +297,7 @@ private func acceptDataPath(_ prompt: Prompt, _ state: inout State) -> [Command]
     state.overlay = nil
     // Asked for again, it is there to be mended.
     if let index = state.runs.presets.firstIndex(of: preset) { state.runs.presets[index].dataPath = path }
+    if let folds = prompt.folds { return crossValidate(preset, folds: folds, data: path, &state) }
     return train(preset, data: path, &state)
 }
 

@@ -40,7 +40,8 @@ func performInRuns(_ action: Action, _ state: inout State) -> [Command] {
         return open(path: session.path, name: session.name, .reading, &state) { .open(path: $0, opening: $1) }
     case .resume:
         guard let session = state.runs.selectedSession else { return [] }
-        return resume(session.path, session.name, session.status, &state)
+        return resume(
+            session.path, session.name, session.status, isOfFolds: session.head?.folds != nil, &state)
     case .trash:
         guard let session = state.runs.selectedSession else { return [] }
         if session.status == .live {
@@ -55,6 +56,7 @@ func performInRuns(_ action: Action, _ state: inout State) -> [Command] {
             return []
         }
         return train(preset, data: nil, &state)
+    case .crossValidate: askForFolds(&state)
     default: break
     }
     return []
@@ -67,7 +69,7 @@ func train(_ preset: PresetRow, data: String?, _ state: inout State) -> [Command
     }
 }
 
-private func open(
+func open(
     path: String, name: String, _ source: Source, _ state: inout State, _ command: (String, Int) -> Command
 ) -> [Command] {
     state.openings += 1
@@ -79,7 +81,13 @@ private func open(
     return [command(path, state.openings)]
 }
 
-private func resume(_ path: String, _ name: String, _ status: SessionStatus, _ state: inout State) -> [Command] {
+private func resume(
+    _ path: String, _ name: String, _ status: SessionStatus, isOfFolds: Bool, _ state: inout State
+) -> [Command] {
+    guard !isOfFolds else {
+        state.notice = Notice(text: "A cross-validation does not go on: start it anew (K)", role: .warning)
+        return []
+    }
     guard status.isResumable else {
         let why = status == .live ? "is live already" : "is \(status.word), so there is nothing to resume"
         state.notice = Notice(text: "\(name) \(why)", role: .warning)
@@ -107,7 +115,12 @@ func performInSession(_ action: Action, _ state: inout State) -> [Command] {
     if let commands = performInExplain(action, &state) { return commands }
     if let commands = performInEvaluate(action, &state) { return commands }
     guard var session = state.session else { return [] }
+    if session.isLive, session.whole.head?.folds != nil, [.pause, .learningRate, .findRate].contains(action) {
+        state.notice = Notice(text: "A cross-validation can only be stopped (S)", role: .warning)
+        return []
+    }
     switch action {
+    case .crossValidate: askForFolds(&state)
     case .pause:
         let command: EngineCommand = session.whole.phase == .paused ? .continue : .pause
         state.session?.asked = command
@@ -133,7 +146,7 @@ func performInSession(_ action: Action, _ state: inout State) -> [Command] {
         }
     case .resume:
         guard case .ended(let status) = session.source else { return [] }
-        return resume(session.path, session.name, status, &state)
+        return resume(session.path, session.name, status, isOfFolds: session.whole.head?.folds != nil, &state)
     case .nextPane, .previousPane:
         let panes = shownPanes(state).map(\.id)
         guard let index = panes.firstIndex(where: { $0 == state.focusedPane }), !panes.isEmpty else { return [] }

@@ -31,6 +31,8 @@ public struct ScreenOptions: Sendable {
     /// Whether clicks and the wheel are taken (selecting text then needs Shift).
     public var mouse = true
     public var target = Target.none
+    /// Of a replayed cross-validation the fold that is shown; nil: all of it.
+    public var fold: Int?
     public var presets: [PresetRow] = []
 
     public init() {}
@@ -54,23 +56,26 @@ public enum WorkbenchScreen {
         state.theme = theme
         var loop = MainLoop(
             state: state, folder: folder, terminal: try Terminal(theme: theme, mouse: options.mouse))
-        loop.begin(options.target)
+        loop.begin(options.target, fold: options.fold)
         loop.run()
         for line in farewell(loop.state) { print(line) }
         return 0
     }
 
     /// The screen Train of a session as text, `rows` lines of at most `columns` characters.
-    /// - Parameter atStep: the moment that is shown; nil: the end.
+    /// - Parameters:
+    ///   - atStep: the moment that is shown; nil: the end.
+    ///   - fold: of a cross-validation the fold that is shown; nil: all of it.
     public static func renderFrame(
-        sessionPath: String, columns: Int, rows: Int, glyphs: ScreenOptions.Glyphs, atStep: Int?
+        sessionPath: String, fold: Int? = nil, columns: Int, rows: Int, glyphs: ScreenOptions.Glyphs, atStep: Int?
     ) throws -> String {
-        let reader = try SessionReader(path: sessionPath)
+        let reader = try SessionReader(path: sessionPath, run: fold.map { $0 + 1 })
         let events = try reader.runEvents()
         let status = SessionStatus(of: events, isLive: LinkClient.isLive(sessionPath: sessionPath))
         var train = OpenSession(
             path: sessionPath, name: reader.info.name, opening: 0, source: status == .live ? .live : .ended(status))
         train.take(events)
+        train.fold = fold
         if let atStep {
             var replay = Replay(of: events)
             replay.seek(step: atStep, in: events)
@@ -139,7 +144,7 @@ struct MainLoop {
     }
 
     /// Opens what was asked for on the command line.
-    mutating func begin(_ target: ScreenOptions.Target) {
+    mutating func begin(_ target: ScreenOptions.Target, fold: Int? = nil) {
         let path: String
         switch target {
         case .none: return
@@ -152,7 +157,10 @@ struct MainLoop {
         let name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
         state.session = OpenSession(path: path, name: name, opening: state.openings, source: .reading)
         state.screen = .train
-        perform(.open(path: path, opening: state.openings))
+        state.session?.fold = fold
+        perform(
+            fold.map { .openFold(path: path, fold: $0, opening: state.openings) }
+                ?? .open(path: path, opening: state.openings))
     }
 
     /// Runs until a person leaves or the terminal has gone.
@@ -231,9 +239,17 @@ struct MainLoop {
             var arguments = ["train", preset, "--session", path, "--sessions", folder.path, "--engine"]
             if let data { arguments += ["--data", (data as NSString).expandingTildeInPath] }
             openFeed(path, opening, .engine(arguments: arguments))
+        case .crossValidate(let subject, let name, let folds, let data, let opening):
+            let path = folder.newSessionPath(name: name)
+            state.session?.path = path
+            var arguments = ["cross-validate", subject, "--folds", "\(folds)"]
+            arguments += ["--session", path, "--sessions", folder.path, "--engine"]
+            if let data { arguments += ["--data", (data as NSString).expandingTildeInPath] }
+            openFeed(path, opening, .engine(arguments: arguments))
         case .resume(let path, let opening):
             openFeed(path, opening, .engine(arguments: ["resume", path, "--engine"]))
         case .open(let path, let opening): openFeed(path, opening, .file)
+        case .openFold(let path, let fold, let opening): openFeed(path, opening, .file, run: fold + 1)
         case .steer(let command): feed?.send(command)
         case .ask(let question): ask(question)
         case .suspend:
@@ -257,10 +273,10 @@ struct MainLoop {
         analysis?.ask(question)
     }
 
-    private mutating func openFeed(_ path: String, _ opening: Int, _ origin: Feed.Origin) {
+    private mutating func openFeed(_ path: String, _ opening: Int, _ origin: Feed.Origin, run: Int? = nil) {
         feed?.close()
         analysis?.close()
         analysis = nil
-        feed = Feed(path: path, opening: opening, origin: origin, mailbox: mailbox)
+        feed = Feed(path: path, opening: opening, origin: origin, run: run, mailbox: mailbox)
     }
 }

@@ -28,11 +28,13 @@ struct SessionsCommand: ParsableCommand {
                     ("step", summary.step), ("epoch", summary.epoch), ("epochs", epochs), ("seconds", summary.seconds),
                     ("bytes", summary.bytes),
                 ]
+                if let folds = summary.head?.folds { fields += [("folds", folds), ("folds_done", summary.foldsDone)] }
                 fields += summary.metrics.sorted { $0.key < $1.key }.map { ($0.key, $0.value as Any?) }
                 Output.line(Output.json(fields))
             } else {
+                let done = summary.head?.folds.map { "\(summary.foldsDone)/\($0) cv" } ?? "\(summary.epoch)/\(epochs)"
                 let columns = [
-                    padded(status, 12), padded("\(summary.epoch)/\(epochs)", 9), padded(score(summary), 10),
+                    padded(status, 12), padded(done, 9), padded(score(summary), 10),
                     padded(Format.duration(summary.seconds), 10), sanitised(summary.fileName),
                 ]
                 Output.line(columns.joined() + (detail.isEmpty ? "" : "  \(sanitised(detail))"))

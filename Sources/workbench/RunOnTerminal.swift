@@ -40,10 +40,11 @@ struct RunOnTerminal {
 }
 
 /// Turns signals into commands. SIGHUP is ignored: a run outlives its terminal.
-private final class StopSignals {
+final class StopSignals {
     private let sources: [any DispatchSourceSignal]
 
-    init(_ commands: CommandQueue) {
+    /// - Parameter what: is being done when the first signal comes, for a person.
+    init(_ commands: CommandQueue, stopping what: String = "the checkpoint is being stored") {
         signal(SIGHUP, SIG_IGN)
         let count = Counter()
         sources = [SIGINT, SIGTERM].map { number in
@@ -52,7 +53,7 @@ private final class StopSignals {
             source.setEventHandler {
                 if count.next() > 1 { _exit(128 + number) }
                 Output.raw("\n")
-                Output.note("Stopping: the checkpoint is being stored. Once more to end at once.")
+                Output.note("Stopping: \(what). Once more to end at once.")
                 commands.push(.stop)
             }
             source.resume()

@@ -79,6 +79,7 @@ struct ReplayCommand: ParsableCommand {
     @OptionGroup var screen: ScreenArguments
     @Option(help: "How many times as fast as it was recorded (default: by its length).") var speed: Double?
     @Option(help: "The moment to show, as a step (default: the end).") var at: Int?
+    @Option(help: "Of a cross-validation, the fold to show (default: all of them).") var fold: Int?
     @Flag(help: "Print one frame as text and end.") var once = false
     @Option(help: "Columns of the frame.") var columns = 120
     @Option(help: "Rows of the frame.") var rows = 40
@@ -86,6 +87,9 @@ struct ReplayCommand: ParsableCommand {
     func validate() throws {
         guard (1...1000).contains(columns), (1...1000).contains(rows) else {
             throw ValidationError("--columns and --rows go from 1 to 1000.")
+        }
+        if let fold, !FoldPlan.range.contains(max(2, fold)) || fold < 1 {
+            throw ValidationError("--fold \(fold) is not between 1 and \(FoldPlan.range.upperBound).")
         }
         if let speed, !(speed > 0 && speed.isFinite) { throw ValidationError("--speed must be more than 0.") }
     }
@@ -96,12 +100,13 @@ struct ReplayCommand: ParsableCommand {
             let options = try screen.options(sessionOptions, .none)
             Output.line(
                 try WorkbenchScreen.renderFrame(
-                    sessionPath: path, columns: columns, rows: rows, glyphs: options.glyphs ?? .braille, atStep: at))
+                    sessionPath: path, fold: fold, columns: columns, rows: rows, glyphs: options.glyphs ?? .braille,
+                    atStep: at))
             return
         }
-        try SessionReader(path: path).close()
-        throw ExitCode(
-            try WorkbenchScreen.run(
-                options: screen.options(sessionOptions, .replay(path: path, speed: speed, step: at))))
+        try SessionReader(path: path, run: fold.map { $0 + 1 }).close()
+        var options = try screen.options(sessionOptions, .replay(path: path, speed: speed, step: at))
+        options.fold = fold
+        throw ExitCode(try WorkbenchScreen.run(options: options))
     }
 }

@@ -26,7 +26,8 @@ struct SpecOptions: ParsableArguments {
     @Option(help: "Seed of weights, order and dropout.") var seed: UInt64?
 
     /// The spec with all that the options change in it.
-    func resolved() throws -> (spec: Spec, yaml: String) {
+    /// - Parameter known: the text of the spec, with how messages call it, where it is known already.
+    func resolved(_ known: (file: String, yaml: String)? = nil) throws -> (spec: Spec, yaml: String) {
         var changes: [(key: String, value: String)] = []
         if let dataset { changes.append(("data.dataset", dataset)) }
         if let data { changes.append(("data.path", data)) }
@@ -44,7 +45,7 @@ struct SpecOptions: ParsableArguments {
             }
             changes.append((String(override[..<equals]), String(override[override.index(after: equals)...])))
         }
-        let (file, text) = try SpecFile.resolve(self.spec)
+        let (file, text) = try known ?? SpecFile.resolve(self.spec)
         let (spec, yaml) = try SpecFile.parse(yaml: text, file: file, overrides: changes)
         // A session is resumed and evaluated from any folder, so it keeps where its data are from the root on.
         guard let path = spec.data.path, !path.hasPrefix("/"), FileManager.default.fileExists(atPath: path) else {

@@ -13,7 +13,9 @@ struct Scene: Sendable, CustomTestStringConvertible {
     var reach: @Sendable (inout State) -> Void
     var testDescription: String { name }
 
-    static let all: [Scene] = [
+    static let all: [Scene] = trainScenes + evaluateScenes + explainScenes + foldScenes
+
+    private static let trainScenes: [Scene] = [
         Scene(name: "runs") { $0.listSessions() },
         Scene(name: "runs-empty") { $0.take(.listed([])) },
         Scene(name: "train-running") { $0.attach(steps: 187) },
@@ -58,6 +60,9 @@ struct Scene: Sendable, CustomTestStringConvertible {
             $0.open(Sample.events(), .finished(.completed))
             $0.press(.tab, .character("z"), .character("("))
         },
+    ]
+
+    private static let evaluateScenes: [Scene] = [
         Scene(name: "evaluate") { $0.openWithFacts("digits-cnn", screen: "3") },
         Scene(name: "evaluate-class") {
             $0.openWithFacts("digits-cnn", screen: "3")
@@ -139,6 +144,9 @@ struct Scene: Sendable, CustomTestStringConvertible {
         },
         Scene(name: "numbers-evaluate-many") { $0.openNumbers(screen: "3", examples: 9_000, epochs: 3) },
         Scene(name: "numbers-data") { $0.openNumbers(screen: "7") },
+    ]
+
+    private static let explainScenes: [Scene] = [
         Scene(name: "explain") { $0.openExplained("breast-cancer-mlp") },
         Scene(name: "explain-what-if") {
             $0.openExplained("breast-cancer-mlp")

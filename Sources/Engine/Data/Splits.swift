@@ -6,6 +6,24 @@ public struct Splits: Sendable, Equatable {
     public var validation: [Int32]
     public var test: [Int32]
 
+    /// Splits that are known already; each ascending.
+    public init(train: [Int32], validation: [Int32] = [], test: [Int32]) {
+        self.train = train
+        self.validation = validation
+        self.test = test
+    }
+
+    /// Splits of which `test` and all others, `rest`, are known: `fraction` of each class of the rest validates.
+    /// - Throws: ``SplitError`` when the training split, or a validation split that was asked for, would be empty.
+    public init(
+        _ dataset: Dataset, test: [Int32], rest: [Int32], validation fraction: Double, seed: UInt64
+    ) throws(SplitError) {
+        self.test = test
+        (validation, train) = Self.take(fraction, of: rest, dataset, seed: seed, stream: 1)
+        if train.isEmpty { throw .empty("training", examples: dataset.count) }
+        if validation.isEmpty, fraction > 0 { throw .empty("validation", examples: dataset.count) }
+    }
+
     /// Splits `dataset` as `spec` says: an official test part is the test split, else `testFraction` of each class is;
     /// `validationFraction` of each class of the rest validates. Numbers to predict are of one class: drawn from all alike.
     /// - Throws: ``SplitError`` when a split that was asked for, or the training split, would be empty.

@@ -70,9 +70,15 @@ public struct RunState: Sendable, Equatable {
     /// Histograms of the weights over the run, oldest first: at most 200 moments, evenly thinned, and the newest.
     public var weightHistograms: [WeightMoment] { weightHistory.moments }
 
-    /// Fraction of the run's steps that are done, 0 to 1.
+    /// Fraction of the run's steps that are done, 0 to 1; of a cross-validation, of those of all folds.
     public var fractionDone: Double {
         guard let head, head.totalSteps > 0 else { return 0 }
+        if let count = head.folds {
+            let epochs = Double(head.epochs)
+            let done = folds.reduce(0.0) { $0 + ($1.isFinished ? 1 : Double($1.epoch) / epochs) } / Double(count)
+            // A fold that has not come to the end of an epoch is not heard of, but its steps are counted.
+            return min(1, max(done, Double(step) / (Double(head.totalSteps) * Double(count))))
+        }
         return min(1, Double(step) / Double(head.totalSteps))
     }
 

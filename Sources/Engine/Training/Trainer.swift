@@ -54,6 +54,8 @@ public final class Trainer {
     public let stepsPerEpoch: Int
     /// Pieces that a batch is cut into.
     public let shards: Int
+    /// Examples of an epoch.
+    public var trainCount: Int { train.count }
     /// Steps done.
     public private(set) var step = 0
     /// The optimizer's rate, before the schedule: the spec's, or what a person set.

@@ -34,10 +34,10 @@ enum TableLoader {
         }
         let (labels, classes) = try labels(of: targetColumn, in: table)
         try MemoryBudget.check("the table \(path)", bytes: table.rowCount * inputs.count * 4)
-        let (columns, values) = try features(of: inputs, in: table)
+        let (columns, values, notes) = try features(of: inputs, in: table)
         return Dataset(
             name: name, shape: .vector(columns.count), classes: classes, columns: columns, features: .floats(values),
-            labels: labels, origin: origin, target: target)
+            labels: labels, origin: origin, target: target, notes: notes)
     }
 
     // MARK: A number to predict
@@ -66,17 +66,16 @@ enum TableLoader {
             throw .targetUnusable(path: table.path, column: column, problem: "it is empty in every row")
         }
         try MemoryBudget.check("the table \(table.path)", bytes: table.rowCount * inputs.count * 4)
-        var (columns, values) = try features(of: inputs, in: table)
-        var notes: [String] = []
+        var (columns, values, notes) = try features(of: inputs, in: table)
         if rows.count < table.rowCount {
             values = rows.flatMap { values[$0 * columns.count..<($0 + 1) * columns.count] }
             let kept = Set(rows)
             let missing = (0..<table.rowCount).filter { !kept.contains($0) }
             let lines = missing.prefix(5).map { String(table.line(ofRow: $0)) }.joined(separator: ", ")
-            notes = [
+            notes.append(
                 "\(missing.count) of \(table.rowCount) rows of \(table.path) have no value in the target column '\(column)' "
                     + "and were left out (line \(lines)\(missing.count > 5 ? ", …" : ""))."
-            ]
+            )
         }
         return Dataset(
             name: name, shape: .vector(columns.count), classes: [column], columns: columns, features: .floats(values),
@@ -160,32 +159,39 @@ enum TableLoader {
 
     // MARK: The inputs
 
+    /// The columns that can be learnt from. What holds nothing for that (names and other texts that hardly come twice, no value
+    /// at all) is left out, and said to be; a text among numbers is a mistake that only a person can mend.
     private static func features(
         of inputs: [Int], in table: CSVTable
-    ) throws(DatasetError) -> (columns: [Column], values: [Float]) {
+    ) throws(DatasetError) -> (columns: [Column], values: [Float], notes: [String]) {
         var columns: [Column] = []
-        var values = [Float](repeating: .nan, count: table.rowCount * inputs.count)
-        var problems: [String] = []
-        var ignoring: [String] = []
-        for (position, column) in inputs.enumerated() {
+        var kept: [Int] = []
+        var left: [(name: String, problem: String)] = []
+        var wrong: [(name: String, problem: String)] = []
+        for column in inputs {
             let name = table.names[column]
             switch try ColumnReading(of: column, in: table) {
             case .numbers:
                 columns.append(Column(name: name, kind: .numeric))
-                try fill(&values, at: position, of: inputs.count, as: .numeric, from: column, in: table)
+                kept.append(column)
             case .categories(let levels):
-                let kind = ColumnKind.category(levels: levels)
-                columns.append(Column(name: name, kind: kind))
-                try fill(&values, at: position, of: inputs.count, as: kind, from: column, in: table)
-            case .unusable(let problem):
-                problems.append(problem)
-                ignoring.append(name)
+                columns.append(Column(name: name, kind: .category(levels: levels)))
+                kept.append(column)
+            case .useless(let problem): left.append((name, problem))
+            case .mixed(let problem): wrong.append((name, problem))
             }
         }
-        guard problems.isEmpty else {
-            throw .columnsUnusable(path: table.path, problems: problems, ignoring: ignoring)
+        let unusable = kept.isEmpty ? left + wrong : wrong
+        guard unusable.isEmpty else {
+            throw .columnsUnusable(
+                path: table.path, problems: unusable.map(\.problem), ignoring: unusable.map(\.name))
         }
-        return (columns, values)
+        var values = [Float](repeating: .nan, count: table.rowCount * kept.count)
+        for (position, column) in kept.enumerated() {
+            try fill(
+                &values, at: position, of: kept.count, as: columns[position].kind, from: column, in: table)
+        }
+        return (columns, values, left.map { "\(table.path): the column \($0.problem), so it was left out." })
     }
 
     /// The table's `column` to place `position` of each row of `values`, which are `width` long: numbers, or indices of
@@ -255,18 +261,25 @@ extension CSVTable {
 private enum ColumnReading {
     case numbers
     case categories([String])
-    /// One clause of a sentence.
-    case unusable(String)
+    /// Nothing can be learnt from it; one clause of a sentence.
+    case useless(String)
+    /// Numbers, and something else among them.
+    case mixed(String)
+
+    /// So few different texts among numbers stand for something that is no number, "many" or "-". More of them, in a tenth of the
+    /// rows at least, make names of which some look like numbers: tickets, orders.
+    private static let fewTexts = 10
 
     init(of column: Int, in table: CSVTable) throws(DatasetError) {
         let name = table.names[column]
         guard !table.unnamed.contains(name) else {
-            self = .unusable("'\(name)' has no name in the header")
+            self = .useless("'\(name)' has no name in the header")
             return
         }
         var numbers = 0
         var firstText: Int?
         var levels: Set<String> = []
+        var textLevels: Set<String> = []
         for row in 0..<table.rowCount {
             let kind = table.withField(row: row, column: column) { bytes -> (missing: Bool, number: Bool) in
                 let missing = TableLoader.isMissing(bytes)
@@ -274,10 +287,13 @@ private enum ColumnReading {
             }
             if kind.missing { continue }
             if kind.number { numbers += 1 } else if firstText == nil { firstText = row }
+            if !kind.number, textLevels.count <= Self.fewTexts {
+                textLevels.insert(table.field(row: row, column: column))
+            }
             if levels.count <= TableLoader.maximumLevels { levels.insert(table.field(row: row, column: column)) }
         }
         guard let firstText else {
-            self = numbers > 0 ? .numbers : .unusable("'\(name)' is empty in every row")
+            self = numbers > 0 ? .numbers : .useless("'\(name)' is empty in every row")
             return
         }
         let sample = TableLoader.shortened(table.field(row: firstText, column: column))
@@ -288,10 +304,10 @@ private enum ColumnReading {
         }
         if levels.count <= TableLoader.maximumLevels && (levels.count <= 10 || levels.count * 5 <= present * 4) {
             self = .categories(levels.sorted())
-        } else if numbers * 2 > present {
-            self = .unusable("'\(name)' holds '\(sample)' (line \(table.line(ofRow: firstText))) among its numbers")
+        } else if numbers * 2 > present, (present - numbers) * 10 < present || textLevels.count <= Self.fewTexts {
+            self = .mixed("'\(name)' holds '\(sample)' (line \(table.line(ofRow: firstText))) among its numbers")
         } else {
-            self = .unusable("'\(name)' holds \(texts) different texts such as '\(sample)', too many for categories")
+            self = .useless("'\(name)' holds \(texts) different texts such as '\(sample)', too many for categories")
         }
     }
 }

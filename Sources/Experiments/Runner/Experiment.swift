@@ -15,10 +15,17 @@ public struct Experiment: Sendable {
     /// Loads what `spec` names and checks that network and augmentations fit the data.
     /// - Throws: ``DatasetError``, ``SplitError``, ``AugmentationError``, ``BalanceError``, ``NetworkError``.
     public init(spec: Spec, yaml: String) throws {
+        let dataset = try DatasetLoader.load(spec.data, for: spec.training.loss)
+        try self.init(spec: spec, yaml: yaml, dataset: dataset, splits: try Splits(dataset, spec.data))
+    }
+
+    /// Checks that network and augmentations of `spec` fit data that are there already; what is fitted, is on `splits.train`.
+    /// - Throws: ``AugmentationError``, ``BalanceError``, ``NetworkError``.
+    init(spec: Spec, yaml: String, dataset: Dataset, splits: Splits) throws {
         self.spec = spec
         self.yaml = yaml
-        dataset = try DatasetLoader.load(spec.data, for: spec.training.loss)
-        splits = try Splits(dataset, spec.data)
+        self.dataset = dataset
+        self.splits = splits
         preprocessing = Preprocessing(fitting: dataset, train: splits.train, spec: spec.data)
         try Augmentation.check(spec.augment, shape: preprocessing.shape)
         if spec.data.balance == .smote, case .image = preprocessing.shape { throw BalanceError.needsTable }

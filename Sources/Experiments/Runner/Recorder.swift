@@ -12,8 +12,9 @@ import Synchronization
 /// recorder's thread alone until `finish` has seen it end.
 final class Recorder: @unchecked Sendable {
     private enum Item {
-        case event(RunEvent)
-        case checkpoint(Snapshot, RunEvent.Checkpointed)
+        /// Of a run beside the first one; nil: of that one.
+        case event(RunEvent, run: Int?)
+        case checkpoint(Snapshot, RunEvent.Checkpointed, run: Int?)
         case artifact(SessionArtifact)
     }
 
@@ -44,10 +45,18 @@ final class Recorder: @unchecked Sendable {
     }
 
     /// Takes an event; returns at once.
-    func record(_ event: RunEvent) { add(.event(event)) }
+    /// - Parameter run: a run beside the first one, of whose events nobody is told; nil: the first.
+    func record(_ event: RunEvent, run: Int? = nil) { add(.event(event, run: run)) }
 
     /// Takes a checkpoint; returns at once. One that a newer one overtakes before it is stored is dropped with its event.
-    func record(_ snapshot: Snapshot, _ event: RunEvent.Checkpointed) { add(.checkpoint(snapshot, event)) }
+    func record(_ snapshot: Snapshot, _ event: RunEvent.Checkpointed) {
+        add(.checkpoint(snapshot, event, run: nil))
+    }
+
+    /// Takes the one checkpoint of a run beside the first one; returns at once.
+    func record(_ snapshot: Snapshot, _ event: RunEvent.Checkpointed, run: Int) {
+        add(.checkpoint(snapshot, event, run: run))
+    }
 
     /// Takes something to keep with the run; returns at once.
     func record(_ artifact: SessionArtifact) { add(.artifact(artifact)) }
@@ -138,38 +147,56 @@ final class Recorder: @unchecked Sendable {
     /// Stores `items` in their order: events between two checkpoints in one transaction.
     /// - Returns: how many were stored, and why no more.
     private func store(_ items: [Item]) -> (stored: Int, error: SessionError?) {
-        let checkpoints = items.indices.filter { if case .checkpoint = items[$0] { true } else { false } }
-        let best = checkpoints.last { if case .checkpoint(_, let event) = items[$0] { event.best } else { false } }
+        let checkpoints = items.indices.filter { if case .checkpoint(_, _, nil) = items[$0] { true } else { false } }
+        let best = checkpoints.last { if case .checkpoint(_, let event, _) = items[$0] { event.best } else { false } }
         var stored = 0
-        var events: [RunEvent] = []
+        var events = RunBatches()
         do throws(SessionError) {
             for (index, item) in items.enumerated() {
                 switch item {
-                case .event(let event): events.append(event)
-                case .checkpoint(let snapshot, let event):
+                case .event(let event, let run): events.add(event, run)
+                case .checkpoint(let snapshot, let event, let run):
                     // That of step 0 is what a run from another one's weights began with.
-                    guard index == checkpoints.last || index == best || snapshot.step == 0 else { continue }
-                    tell(try writer.append(events))
-                    events = []
+                    guard run != nil || index == checkpoints.last || index == best || snapshot.step == 0 else {
+                        continue
+                    }
+                    tell(try writer.append(batches: events.take()))
                     stored = index
-                    tell([
-                        try writer.storeCheckpoint(
-                            step: snapshot.step, best: event.best, bytes: snapshot.encoded, and: .checkpointed(event))
-                    ])
+                    let told = try writer.storeCheckpoint(
+                        step: snapshot.step, best: event.best, bytes: snapshot.encoded, of: run,
+                        and: .checkpointed(event))
+                    if run == nil { tell([told]) }
                     stored = index + 1
                 case .artifact(let artifact):
-                    tell(try writer.append(events))
-                    events = []
+                    tell(try writer.append(batches: events.take()))
                     stored = index
                     try writer.storeArtifact(artifact)
                     stored = index + 1
                 }
             }
-            tell(try writer.append(events))
+            tell(try writer.append(batches: events.take()))
             return (items.count, nil)
         } catch {
             return (stored, error)
         }
+    }
+}
+
+/// Events that wait for one transaction, by run: between those of different runs no order matters.
+private struct RunBatches {
+    private var batches: [(run: Int?, events: [RunEvent])] = []
+
+    mutating func add(_ event: RunEvent, _ run: Int?) {
+        if let place = batches.firstIndex(where: { $0.run == run }) {
+            batches[place].events.append(event)
+        } else {
+            batches.append((run, [event]))
+        }
+    }
+
+    mutating func take() -> [(run: Int?, events: [RunEvent])] {
+        defer { batches = [] }
+        return batches
     }
 }
 

@@ -5,6 +5,7 @@ import Foundation
 /// Why a model can't be used.
 public enum ModelError: Error, Equatable, CustomStringConvertible {
     case noCheckpoint(path: String)
+    case crossValidation(path: String)
     case otherData(path: String, field: String, model: String, data: String)
     case otherExamples(first: String, second: String)
     case comparesNumbers(path: String)
@@ -13,6 +14,8 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .noCheckpoint(let path):
             "\(path) holds no checkpoint yet, so there is no model in it; let it train a while."
+        case .crossValidation(let path):
+            "\(path) is a cross-validation: it says how well such a network does and keeps no single model; train one with `workbench train`."
         case .otherData(let path, let field, let model, let data):
             "The model in \(path) was trained on data with other \(field): it knows \(model), the data have \(data)."
         case .otherExamples(let first, let second):
@@ -39,6 +42,9 @@ public struct TrainedModel: Sendable {
         let reader = try SessionReader(path: path)
         defer { reader.close() }
         guard let row = try best ? reader.bestCheckpoint() : reader.latestCheckpoint() else {
+            if case .started(let head)? = try reader.newest("started").first?.event, head.folds != nil {
+                throw ModelError.crossValidation(path: path)
+            }
             throw ModelError.noCheckpoint(path: path)
         }
         spec = try SpecFile.parse(yaml: reader.info.specYAML, file: path).spec

@@ -5,11 +5,15 @@ import Foundation
 /// Why a run can't go on.
 public enum ResumeError: Error, Equatable, CustomStringConvertible {
     case completed(path: String)
+    /// Its folds are runs of their own, of which some may have ended and others not.
+    case crossValidation(path: String)
     case otherData(path: String, recorded: DatasetFacts, found: DatasetFacts)
 
     public var description: String {
         switch self {
         case .completed(let path): "\(path) is complete: all its epochs are done, there is nothing to resume."
+        case .crossValidation(let path):
+            "\(path) is a cross-validation, which does not go on where it was left: begin it anew with `workbench cross-validate \(path)`."
         case .otherData(let path, let recorded, let found):
             "The data have changed since \(path) was begun: then \(recorded.count) examples with SHA-256 \(recorded.sha256.prefix(12))…, now \(found.count) with \(found.sha256.prefix(12))…; bring the old data back to resume."
         }
@@ -111,6 +115,7 @@ public final class TrainingRun {
         hasBegun = state.head != nil
         tariff = state.head?.tariff
         coreSecondsBefore = state.coreSeconds
+        if state.head?.folds != nil { throw ResumeError.crossValidation(path: path) }
         if state.phase == .finished(.completed) { throw ResumeError.completed(path: path) }
         let bytes = try reader.latestCheckpoint().map { try reader.checkpointBytes(step: $0.step) }
         let best = try reader.bestCheckpoint().map { try reader.checkpointBytes(step: $0.step) }

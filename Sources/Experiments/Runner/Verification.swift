@@ -46,6 +46,12 @@ public struct Verification: Sendable, Equatable {
         reader.close()
         self.init(verdict: .identical, steps: 0, weightsSHA256: "", losses: 0, checkpoints: 0)
 
+        if case .started(let head)? = events.first, head.folds != nil {
+            verdict = .notComparable(
+                "it is a cross-validation: `workbench cross-validate \(path)` computes it again, and the same SHA-256 of the weights says that it is the same"
+            )
+            return
+        }
         guard info.kernels == Machine.kernels else {
             verdict = .notComparable("it was computed by \(info.kernels), here computes \(Machine.kernels)")
             return

@@ -37,6 +37,8 @@ public enum SessionError: Error, Equatable, CustomStringConvertible {
     /// Its writer was killed inside a transaction that has to be rolled back before anybody can read.
     case interrupted(path: String)
     case noCheckpoint(path: String, step: Int)
+    /// A session of one training has run 1 only; that of a cross-validation one more for each fold.
+    case noRun(path: String, run: Int)
     /// A system call or SQLite failed otherwise.
     case failed(path: String, doing: String, detail: String)
 
@@ -62,6 +64,7 @@ public enum SessionError: Error, Equatable, CustomStringConvertible {
         case .interrupted(let path):
             "\(shown(path)) holds a transaction that was cut short, and it cannot be rolled back here; copy the file and its -journal to a folder that can be written."
         case .noCheckpoint(let path, let step): "\(shown(path)) has no checkpoint of step \(step)."
+        case .noRun(let path, let run): "\(shown(path)) has no run \(run)."
         case .failed(let path, let doing, let detail): "\(shown(path)): \(doing) failed (\(shownDetail(detail)))."
         }
     }

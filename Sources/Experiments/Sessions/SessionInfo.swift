@@ -49,17 +49,23 @@ public struct SessionInfo: Codable, Sendable, Equatable {
 }
 
 extension SessionInfo {
-    /// The first run of a session and its number, once the file has turned out to be a session; and the file's version.
-    static func fetch(_ database: Database, path: String) throws -> (version: Int, run: Int, info: SessionInfo) {
+    /// A run of a session (nil: the first) and its number, once the file has turned out to be a session; and the file's
+    /// version.
+    static func fetch(
+        _ database: Database, path: String, run: Int? = nil
+    ) throws -> (version: Int, run: Int, info: SessionInfo) {
         let version = try SessionDatabase.validate(database, path: path)
         let rows = try SessionRow.fetch(
             database, path: path,
             """
             SELECT id, run_id, name, created_at, spec_yaml, preprocessing_json, dataset_json, host,
                 processor, kernels, program_version, command_json, git_commit
-            FROM run ORDER BY id LIMIT 1
-            """)
-        guard let cells = rows.first else { throw SessionError.damaged(path: path, detail: "it has no run") }
+            FROM run WHERE :run IS NULL OR id = :run ORDER BY id LIMIT 1
+            """, ["run": run])
+        guard let cells = rows.first else {
+            if let run { throw SessionError.noRun(path: path, run: run) }
+            throw SessionError.damaged(path: path, detail: "it has no run")
+        }
         let info = SessionInfo(
             runID: try cells.text(1), name: try cells.text(2),
             createdAt: Date(timeIntervalSince1970: try cells.number(3)), specYAML: try cells.text(4),

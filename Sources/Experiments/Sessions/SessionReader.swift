@@ -9,7 +9,7 @@ import Synchronization
 public final class SessionReader: Sendable {
     /// Absolute path of the session file, without symbolic links.
     public let path: String
-    /// The head of the session.
+    /// The head of the run.
     public let info: SessionInfo
     /// Version of the file's layout when it was opened.
     let version: Int
@@ -23,15 +23,17 @@ public final class SessionReader: Sendable {
     ///
     /// If its writer was killed in the middle of a transaction, that transaction is rolled back first: in place, or
     /// where the file cannot be written in a private copy. What was committed is all there either way.
-    /// - Parameter patience: Seconds to wait while a writer commits.
-    public init(path: String, patience: Double = 2) throws(SessionError) {
+    /// - Parameters:
+    ///   - run: The run that is read; nil: the first. A cross-validation is run 1, its folds are 2 and up.
+    ///   - patience: Seconds to wait while a writer commits.
+    public init(path: String, run wanted: Int? = nil, patience: Double = 2) throws(SessionError) {
         let path = try SessionDatabase.canonical(path)
         self.path = path
         let (database, version, run, info) = try SessionRecovery.open(path) { (path) throws(SessionError) in
             let database = try SessionDatabase(path: path, readOnly: true, patience: patience)
             do throws(SessionError) {
                 let (version, run, info) = try translating(path, doing: "reading it") {
-                    try database.queue.read { try SessionInfo.fetch($0, path: path) }
+                    try database.queue.read { try SessionInfo.fetch($0, path: path, run: wanted) }
                 }
                 return (database, version, run, info)
             } catch {
@@ -53,6 +55,31 @@ public final class SessionReader: Sendable {
             database?.close()
             database = nil
         }
+    }
+
+    /// The runs of the file, by number, with their names; at most the first ``mostRuns``.
+    public func runs() throws(SessionError) -> [(run: Int, name: String)] {
+        let rows = try read { database, _ in
+            try SessionRow.fetch(
+                database, path: self.path, "SELECT id, name FROM run ORDER BY id LIMIT ?", [Self.mostRuns])
+        }
+        var runs: [(run: Int, name: String)] = []
+        for row in rows { runs.append((try row.integer(0), try row.text(1))) }
+        return runs
+    }
+
+    /// Runs that are looked at: a cross-validation and as many folds as there may be.
+    static let mostRuns = 1 + EventLine.mostFolds
+
+    /// How many events of a kind say, in their field `field`, true.
+    func count(_ kind: String, where field: String) throws(SessionError) -> Int {
+        let rows = try read { database, run in
+            try SessionRow.fetch(
+                database, path: self.path,
+                "SELECT count(*) FROM event WHERE run = ? AND kind = ? AND body LIKE ?",
+                [run, kind, "%\"\(field)\":true%"])
+        }
+        return try rows.first?.integer(0) ?? 0
     }
 
     /// The stored checkpoints, by step.

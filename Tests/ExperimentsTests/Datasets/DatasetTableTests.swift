@@ -101,7 +101,7 @@ import Testing
         let rows = (0..<60).map { "note \($0),,\($0),\($0 == 7 ? "many" : "\($0)"),\($0 % 2)" }
         let text = "note,void,,amount,y\n" + rows.joined(separator: "\n") + "\n"
         guard case .columnsUnusable(_, let problems, let ignoring) = problem(text) else { throw Surprise() }
-        #expect(ignoring == ["note", "void", "column 3", "amount"])
+        #expect(ignoring == ["note", "void", "column 3", "amount"], "nothing would be left")
         #expect(problems[0].contains("more than 50 different texts"))
         #expect(problems[1] == "'void' is empty in every row")
         #expect(problems[2] == "'column 3' has no name in the header")
@@ -109,6 +109,28 @@ import Testing
         let message = problem(text).map(String.init(describing:)) ?? ""
         #expect(message.hasSuffix("--ignore note --ignore void --ignore 'column 3' --ignore amount"))
         #expect(throws: DatasetError.self) { try load(text, ignore: ignoring) }  // Then nothing is left.
+    }
+
+    /// Names and empty columns are left out with a note; a text among numbers stays a mistake.
+    @Test func uselessColumnsAreLeftOut() throws {
+        let rows = (0..<60).map { "note \($0),,\($0),\($0 % 7),\($0 % 2)" }
+        let loaded = try load("note,void,,size,y\n" + rows.joined(separator: "\n") + "\n")
+        #expect(loaded.columns.map(\.name) == ["size"])
+        #expect(loaded.shape == .vector(1))
+        #expect(try values(loaded) == (0..<60).map { Float($0 % 7) })
+        #expect(loaded.notes.count == 3)
+        #expect(
+            loaded.notes[0].hasSuffix(
+                "the column 'note' holds more than 50 different texts such as 'note 0', too many for categories, so it was left out."
+            ))
+        #expect(loaded.notes[1].hasSuffix("the column 'void' is empty in every row, so it was left out."))
+        // Names of which most look like numbers.
+        let tickets = (0..<60).map { "\($0 % 4 == 0 ? "A/\($0)" : "\($0)"),\($0 % 3),\($0 % 2)" }
+        #expect(try load("ticket,size,y\n" + tickets.joined(separator: "\n")).columns.map(\.name) == ["size"])
+        let mixed = (0..<60).map { "note \($0),\($0 == 7 ? "many" : "\($0)"),\($0 % 3),\($0 % 2)" }
+        guard
+            case .columnsUnusable(_, _, ["amount"]) = problem("note,amount,size,y\n" + mixed.joined(separator: "\n"))
+        else { throw Surprise() }
     }
 
     @Test func numbersTooLargeForTheEngine() {
