@@ -49,7 +49,7 @@ struct WorkbenchCommand: ParsableCommand {
             TrainCommand.self, AttachCommand.self, ResumeCommand.self, VerifyCommand.self, ReplayCommand.self,
             PredictCommand.self,
             EvaluateCommand.self, ExplainCommand.self, FindRateCommand.self,
-            SessionsCommand.self, BenchCommand.self, DoctorCommand.self,
+            SessionsCommand.self, BenchCommand.self, BenchExplainCommand.self, DoctorCommand.self,
         ])
 
     @OptionGroup var sessionOptions: SessionOptions

@@ -21,15 +21,15 @@ public struct KernelWidthTrial: Sendable, Equatable {
 extension SurrogateFit {
     /// How far a surrogate may be believed.
     ///
-    /// - good: it explains at least half of what the network does around the example (R² 0.5: its errors are smaller than what it
-    ///   explains), and at the example itself the two differ by at most 0.15 of probability, so that both say the same class
-    ///   unless the network itself is in doubt; and the repeats do not contradict each other about what comes first.
+    /// - good: it explains at least half of what the network does around the example (R² 0.5: what it explains is more than what it
+    ///   leaves), at the example itself the two differ by at most 0.15, so that they say the same class unless the network itself is
+    ///   in doubt, and the repeats do not contradict each other about what comes first.
     /// - fair: a quarter of it, a difference up to 0.3: signs and the largest weights may be taken as hints.
-    /// - poor: less. The weights describe the network's behaviour badly; no conclusion should rest on them.
+    /// - poor: less. The weights describe the network badly; no conclusion should rest on them.
     ///
     /// - Parameters:
-    ///   - gap: between surrogate and network at the example, as a probability; where numbers are predicted in half deviations of
-    ///     the predictions around it, times ``goodGap``.
+    ///   - gap: between surrogate and network at the example. Of probabilities: a surrogate is a straight line and may go past 0
+    ///     or 1, where it counts as certain. Of numbers: in deviations of the predictions around the example, times 0.3.
     ///   - agreement: fraction of the repeats with the same first feature.
     public init(rSquared: Double, gap: Double, agreement: Double) {
         if rSquared >= 0.5, gap <= Self.goodGap, agreement >= 0.8 {
@@ -232,9 +232,12 @@ extension NetworkProbe {
             Surrogate.Term(
                 feature: $0.feature, text: place.text($0.feature), weight: $0.weight, low: $0.low, high: $0.high)
         }
-        var gap = abs(found.localPrediction - prediction)
-        // Half a deviation of a number counts as much as the largest good difference of a probability.
-        if isRegression { gap = found.deviation > 0 ? gap / found.deviation * 2 * SurrogateFit.goodGap : 0 }
+        var gap = abs(min(max(found.localPrediction, 0), 1) - prediction)
+        if isRegression {
+            // Half a deviation of a number counts as much as the largest good difference of a probability.
+            gap = abs(found.localPrediction - prediction) / found.deviation * 2 * SurrogateFit.goodGap
+            if !gap.isFinite { gap = 0 }
+        }
         return Surrogate(
             classIndex: classIndex, intercept: found.intercept, rSquared: found.rSquared,
             localPrediction: found.localPrediction, modelPrediction: prediction, terms: terms,
