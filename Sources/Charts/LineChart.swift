@@ -41,8 +41,6 @@ public struct LineChart: Sendable {
     public var glyphs: GlyphSet
     /// The series that the legend names first, whatever lies over what; nil: they come in their order.
     public var leader: Int?
-    /// Whether each point of a curve of few gets a marker.
-    public var marksPoints = true
     /// Weight of the exponential moving average, 0 (none) up to, not including, 1; see ``smoothed(_:weight:)``. Lines are
     /// then drawn twice: the raw one faint behind the smoothed one.
     public var smoothing = 0.0

@@ -14,7 +14,9 @@ struct ExplainCommand: ParsableCommand {
         discussion: """
             LIME (Ribeiro, Singh & Guestrin 2016): the network is asked about thousands of perturbations of one example, and a \
             weighted linear model of a few features stands for it there. It is made with several seeds, so that the spread of \
-            each weight is known, and it says how well it fits. --global looks at many test examples instead.
+            each weight is known, and it says how well it fits. Where ranges of few columns fit badly, and none of --features, \
+            --discretizer and --selection is given, all columns are taken as numbers, if that fits better. --global looks at \
+            many test examples instead.
             """)
 
     @Argument(help: "The session: a file, or its name in the sessions folder.") var session: String
@@ -27,15 +29,15 @@ struct ExplainCommand: ParsableCommand {
     var changes: [String] = []
     @Option(help: "Perturbations a seed (default: 5,000; images 1,000); doubled until the ranking is stable.")
     var samples: Int?
-    @Option(help: "Features that the surrogate has.") var features = 5
+    @Option(help: "Features that the surrogate has (default: 5).") var features: Int?
     @Option(help: "Width of the kernel (default: 0.75 times the root of the columns; images 0.25).")
     var kernelWidth: Double?
     @Option(help: "Seed of the perturbations.") var seed: UInt64 = 1
     @Option(help: "Seeds that it is made with, from --seed on.") var repeats = 5
-    @Option(help: "How columns of numbers become ranges: quartile, decile, entropy or none.")
-    var discretizer = LIMESettings.Discretizer.quartile
-    @Option(help: "How features are chosen: auto, highest, forward or none (all of them).")
-    var selection = LIMESettings.FeatureSelection.auto
+    @Option(help: "How columns of numbers become ranges: quartile (the default), decile, entropy or none.")
+    var discretizer: LIMESettings.Discretizer?
+    @Option(help: "How features are chosen: auto (the default), highest, forward or none (all of them).")
+    var selection: LIMESettings.FeatureSelection?
     @Option(help: "Where the data are now, if they moved.") var data: String?
     @Flag(help: "The best checkpoint instead of the last.") var best = false
     @Flag(help: "Explain the row with kernels of several widths.") var sweep = false
@@ -72,10 +74,10 @@ struct ExplainCommand: ParsableCommand {
         let explainer = try Explainer(model, data: data, workers: workerOptions.workers ?? Machine.processors)
         var settings = explainer.defaultSettings
         if let samples { settings.samples = samples }
-        settings.features = features
+        if let features { settings.features = features }
         settings.kernelWidth = kernelWidth
-        settings.discretizer = discretizer
-        settings.selection = selection
+        if let discretizer { settings.discretizer = discretizer }
+        if let selection { settings.selection = selection }
         settings.seed = seed
         settings.repeats = repeats
         let meter = ProgressMeter()
@@ -102,7 +104,9 @@ struct ExplainCommand: ParsableCommand {
                 if let trials { tell(trials, explainer, row: row) }
                 return
             }
-            let found = try explainer.explain(row: row, changes: changes, settings: settings, progress: meter.show)
+            let isFree = features == nil && discretizer == nil && selection == nil
+            let explain = isFree ? explainer.explainByBestFit : explainer.explain
+            let found = try explain(row, changes, settings, meter.show)
             meter.clear()
             if let found { tell(found, explainer, name: "row \(row)") }
         }
@@ -143,6 +147,7 @@ struct ExplainCommand: ParsableCommand {
                         ? Int(explanation.settings.seed) : "\(explanation.settings.seed)"
                 ),
                 ("repeats", explanation.settings.repeats), ("discretizer", explanation.settings.discretizer.rawValue),
+                ("selection", explanation.settings.selection.rawValue),
                 ("step", explanation.step),
             ]
             if !isRegression {
@@ -183,12 +188,22 @@ struct ExplainCommand: ParsableCommand {
         for surrogate in shown {
             Output.line("")
             if !isRegression { Output.line("for and against \(sanitised(classes[surrogate.classIndex])):") }
-            for line in bars(surrogate.terms, isRegression: isRegression) { Output.line(line) }
+            for line in bars(Array(surrogate.terms.prefix(Self.mostBars)), isRegression: isRegression) {
+                Output.line(line)
+            }
+            if surrogate.terms.count > Self.mostBars {
+                Output.line("  and \(surrogate.terms.count - Self.mostBars) features with smaller weights")
+            }
+            if explanation.settings.discretizer == .none, !explanation.values.isEmpty {
+                Output.line("  weights of numbers are for one standard deviation of their column")
+            }
             Output.line(sentence(surrogate, explanation.settings, isRegression: isRegression))
             if surrogate.fit == .poor {
                 Output.line(
                     "Warning: the surrogate does not describe the network here; rest no conclusion on these weights. "
-                        + "Try another --kernel-width (--sweep shows several) or more --features.")
+                        + "Try another --kernel-width (--sweep shows several)"
+                        + (explanation.values.isEmpty
+                            ? " or more --features." : ", more --features, or --discretizer none --selection none."))
             }
         }
     }
@@ -226,6 +241,7 @@ struct ExplainCommand: ParsableCommand {
     }
 
     private static let barWidth = 20
+    private static let mostBars = 15
 
     private func sentence(_ surrogate: Surrogate, _ settings: LIMESettings, isRegression: Bool) -> String {
         let says = isRegression ? "" : " of probability"

@@ -21,18 +21,19 @@ public struct KernelWidthTrial: Sendable, Equatable {
 extension SurrogateFit {
     /// How far a surrogate may be believed.
     ///
-    /// - good: it explains at least half of what the network does around the example (R² 0.5: its errors are smaller than what it
-    ///   explains), and at the example itself the two differ by at most 0.15 of probability, so that both say the same class
-    ///   unless the network itself is in doubt; and the repeats do not contradict each other about what comes first.
+    /// - good: it explains at least half of what the network does around the example (R² 0.5: what it explains is more than what it
+    ///   leaves), at the example itself the two differ by at most 0.15, so that they say the same class unless the network itself is
+    ///   in doubt, and the repeats leave no doubt about what comes first.
     /// - fair: a quarter of it, a difference up to 0.3: signs and the largest weights may be taken as hints.
-    /// - poor: less. The weights describe the network's behaviour badly; no conclusion should rest on them.
+    /// - poor: less. The weights describe the network badly; no conclusion should rest on them.
     ///
     /// - Parameters:
-    ///   - gap: between surrogate and network at the example, as a probability; where numbers are predicted in half deviations of
-    ///     the predictions around it, times ``goodGap``.
+    ///   - gap: between surrogate and network at the example. Of probabilities: a surrogate is a straight line and may go past 0
+    ///     or 1, where it counts as certain. Of numbers: in deviations of the predictions around the example, times 0.3.
     ///   - agreement: fraction of the repeats with the same first feature.
-    public init(rSquared: Double, gap: Double, agreement: Double) {
-        if rSquared >= 0.5, gap <= Self.goodGap, agreement >= 0.8 {
+    ///   - isFirstClear: the first feature's lead over the second is more than what the repeats differ by.
+    public init(rSquared: Double, gap: Double, agreement: Double, isFirstClear: Bool = true) {
+        if rSquared >= 0.5, gap <= Self.goodGap, agreement >= 0.8, isFirstClear {
             self = .good
         } else if rSquared >= 0.25, gap <= 2 * Self.goodGap {
             self = .fair
@@ -49,28 +50,38 @@ extension NetworkProbe {
     public func explain(
         _ row: TableNeighbourhood, settings: LIMESettings, progress: (Double) -> Bool
     ) -> LocalExplanation? {
-        explanation(of: row, settings: settings, progress: progress)
+        explanation(of: row, itself: itself(row), settings: settings, progress: progress)
     }
 
     /// Explains an image; nil: `progress` said false.
     public func explain(
         _ image: ImageNeighbourhood, settings: LIMESettings, progress: (Double) -> Bool
     ) -> LocalExplanation? {
-        explanation(of: image, settings: settings, progress: progress)
+        let probabilities = itself(image)
+        if let patched, let tables = patched.tables(image) {
+            return patched.suffix.explanation(
+                of: tables, itself: probabilities, settings: settings, progress: progress)
+        }
+        return explanation(of: image, itself: probabilities, settings: settings, progress: progress)
     }
 
     /// Explains a row with each of `widths`, all from the same perturbations; nil: `progress` said false.
     public func kernelWidthSweep(
         _ row: TableNeighbourhood, widths: [Double], settings: LIMESettings, progress: (Double) -> Bool
     ) -> [KernelWidthTrial]? {
-        sweep(row, widths: widths, settings: settings, progress: progress)
+        sweep(row, itself: itself(row), widths: widths, settings: settings, progress: progress)
     }
 
     /// Explains an image with each of `widths`; nil: `progress` said false.
     public func kernelWidthSweep(
         _ image: ImageNeighbourhood, widths: [Double], settings: LIMESettings, progress: (Double) -> Bool
     ) -> [KernelWidthTrial]? {
-        sweep(image, widths: widths, settings: settings, progress: progress)
+        let probabilities = itself(image)
+        if let patched, let tables = patched.tables(image) {
+            return patched.suffix.sweep(
+                tables, itself: probabilities, widths: widths, settings: settings, progress: progress)
+        }
+        return sweep(image, itself: probabilities, widths: widths, settings: settings, progress: progress)
     }
 
     /// Classes that are explained: the two most probable.
@@ -84,13 +95,12 @@ extension NetworkProbe {
     private static let stableCorrelation = 0.8
 
     private func explanation(
-        of place: some Neighbourhood, settings: LIMESettings, progress: (Double) -> Bool
+        of place: some Neighbourhood, itself probabilities: [Float], settings: LIMESettings, progress: (Double) -> Bool
     ) -> LocalExplanation? {
         var settings = settings
         let width = settings.kernelWidth ?? place.defaultKernelWidth
         settings.kernelWidth = width
         guard progress(0) else { return nil }
-        let probabilities = itself(place)
         let classes = topClasses(probabilities)
         let repeats = max(1, settings.repeats)
         var sums = Array(
@@ -132,10 +142,10 @@ extension NetworkProbe {
     }
 
     private func sweep(
-        _ place: some Neighbourhood, widths: [Double], settings: LIMESettings, progress: (Double) -> Bool
+        _ place: some Neighbourhood, itself probabilities: [Float], widths: [Double], settings: LIMESettings,
+        progress: (Double) -> Bool
     ) -> [KernelWidthTrial]? {
         guard progress(0) else { return nil }
-        let probabilities = itself(place)
         let classes = Array(topClasses(probabilities).prefix(1))
         let repeats = max(1, settings.repeats)
         // By width, then repeat.
@@ -220,7 +230,7 @@ extension NetworkProbe {
     /// Whether the repeats `sums` rank the features alike, for the first class.
     private func isStable(_ sums: [WeightedMoments], example: [Float], settings: LIMESettings) -> Bool {
         let found = RepeatedSurrogate(sums, target: 0, example: example, settings: settings)
-        return found.agreement == 1 && found.rankCorrelation >= Self.stableCorrelation
+        return found.agreement == 1 && found.isFirstClear && found.rankCorrelation >= Self.stableCorrelation
     }
 
     private func surrogate(
@@ -232,13 +242,17 @@ extension NetworkProbe {
             Surrogate.Term(
                 feature: $0.feature, text: place.text($0.feature), weight: $0.weight, low: $0.low, high: $0.high)
         }
-        var gap = abs(found.localPrediction - prediction)
-        // Half a deviation of a number counts as much as the largest good difference of a probability.
-        if isRegression { gap = found.deviation > 0 ? gap / found.deviation * 2 * SurrogateFit.goodGap : 0 }
+        var gap = abs(min(max(found.localPrediction, 0), 1) - prediction)
+        if isRegression {
+            // Half a deviation of a number counts as much as the largest good difference of a probability.
+            gap = abs(found.localPrediction - prediction) / found.deviation * 2 * SurrogateFit.goodGap
+            if !gap.isFinite { gap = 0 }
+        }
         return Surrogate(
             classIndex: classIndex, intercept: found.intercept, rSquared: found.rSquared,
             localPrediction: found.localPrediction, modelPrediction: prediction, terms: terms,
-            fit: SurrogateFit(rSquared: found.rSquared, gap: gap, agreement: found.agreement),
+            fit: SurrogateFit(
+                rSquared: found.rSquared, gap: gap, agreement: found.agreement, isFirstClear: found.isFirstClear),
             agreement: found.agreement)
     }
 }

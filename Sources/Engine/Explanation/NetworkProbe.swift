@@ -16,6 +16,8 @@ public final class NetworkProbe {
     private let plan: InferencePlan
     private let team: Team
     private var hasRun = false
+    /// A faster way for perturbations of images; nil: there is none.
+    private(set) var patched: PatchedNetwork?
 
     /// Operations that a worker does between two such looks, at most some 25 ms of them.
     private static let pieceOperations = 5e8
@@ -24,8 +26,17 @@ public final class NetworkProbe {
 
     /// A network with `weights`, which takes examples as `preprocessing` makes them.
     /// - Throws: ``ConvolutionError``.
-    public init(
+    public convenience init(
         _ network: Network, weights: [ParameterValues], loss: LossSpec, preprocessing: Preprocessing, workers: Int
+    ) throws {
+        try self.init(plain: network, weights: weights, loss: loss, preprocessing: preprocessing, workers: workers)
+        patched = try PatchedNetwork(
+            network, weights: weights, loss: loss, preprocessing: preprocessing, workers: workers)
+    }
+
+    /// As it is, without a faster way for images.
+    init(
+        plain network: Network, weights: [ParameterValues], loss: LossSpec, preprocessing: Preprocessing, workers: Int
     ) throws {
         wb_thread_prepare()
         self.network = network

@@ -16,6 +16,9 @@ struct RepeatedSurrogate {
     let localPrediction: Double
     /// Fraction of the seeds that, had they been alone, would have the same feature first.
     let agreement: Double
+    /// The first weight is larger than the second by more than two standard errors of that difference over the seeds, so that other
+    /// seeds would put the same feature first; true where there is nothing to compare.
+    let isFirstClear: Bool
     /// Mean over the seeds of Kendall's τ between their ranking of the features and that of the means.
     let rankCorrelation: Double
     /// Weighted deviation of the predictions.
@@ -40,7 +43,11 @@ struct RepeatedSurrogate {
                 feature: chosen[place], weight: weights.reduce(0, +) / count, low: weights.min() ?? 0,
                 high: weights.max() ?? 0)
         }
-        terms = Self.ranked(unordered.map(\.weight)).map { unordered[$0] }
+        let order = Self.ranked(unordered.map(\.weight))
+        terms = order.map { unordered[$0] }
+        isFirstClear =
+            order.count < 2
+            || Self.isClear(models.map { abs($0.coefficients[order[0]]) - abs($0.coefficients[order[1]]) })
         intercept = mean(\.intercept)
         rSquared = mean(\.rSquared)
         localPrediction = mean { $0.prediction(example) }
@@ -53,6 +60,15 @@ struct RepeatedSurrogate {
         }
         agreement = Double(agreeing) / count
         rankCorrelation = mean { Self.correlation(unordered.map(\.weight), $0.coefficients) }
+    }
+
+    /// Whether the mean of `leads` is more than twice its standard error; a single one can't say.
+    private static func isClear(_ leads: [Double]) -> Bool {
+        guard leads.count > 1 else { return true }
+        let count = Double(leads.count)
+        let mean = leads.reduce(0, +) / count
+        let squares = leads.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+        return mean > 2 * (squares / (count - 1) / count).squareRoot()
     }
 
     /// Places of `weights`, the largest without its sign first, equal ones in their order.

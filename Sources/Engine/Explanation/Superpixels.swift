@@ -77,7 +77,7 @@ public struct Superpixels: Sendable, Equatable {
                     x: sums[label].x / sizes[label])
             }
         }
-        return connected(labels, height: height, width: width, least: Int(step * step / 4))
+        return connected(labels, colours, height: height, width: width, least: Int(step * step / 4))
     }
 
     private struct Centre {
@@ -111,37 +111,73 @@ public struct Superpixels: Sendable, Equatable {
         return centres
     }
 
-    /// Connected patches in reading order; one with fewer than `least` pixels joins the patch before it.
-    private static func connected(_ labels: [Int], height: Int, width: Int, least: Int) -> [Int] {
-        var result = [Int](repeating: -1, count: labels.count)
-        var count = 0
-        for start in labels.indices where result[start] < 0 {
-            var patch = [start]
-            result[start] = count
+    /// Connected patches, numbered in reading order. One with fewer than `least` pixels joins the neighbour whose colour is nearest.
+    private static func connected(
+        _ labels: [Int], _ colours: [SIMD4<Float>], height: Int, width: Int, least: Int
+    ) -> [Int] {
+        var pieces = [Int](repeating: -1, count: labels.count)
+        var patches: [Patch] = []
+        for start in labels.indices where pieces[start] < 0 {
+            var places = [start]
+            var patch = Patch()
+            pieces[start] = patches.count
             var next = 0
-            var neighbour: Int?
-            while next < patch.count {
-                let place = patch[next]
+            while next < places.count {
+                let place = places[next]
                 next += 1
+                patch.colours += colours[place]
                 let (y, x) = (place / width, place % width)
                 for (ny, nx) in [(y - 1, x), (y, x - 1), (y, x + 1), (y + 1, x)]
                 where (0..<height).contains(ny) && (0..<width).contains(nx) {
                     let other = ny * width + nx
-                    if result[other] < 0, labels[other] == labels[start] {
-                        result[other] = count
-                        patch.append(other)
-                    } else if result[other] >= 0, result[other] != count, neighbour == nil {
-                        neighbour = result[other]
+                    if pieces[other] < 0, labels[other] == labels[start] {
+                        pieces[other] = patches.count
+                        places.append(other)
+                    } else if pieces[other] >= 0, pieces[other] != patches.count {
+                        patch.neighbours.insert(pieces[other])
+                        patches[pieces[other]].neighbours.insert(patches.count)
                     }
                 }
             }
-            if patch.count < least, let neighbour {
-                for place in patch { result[place] = neighbour }
-            } else {
-                count += 1
-            }
+            patch.size = places.count
+            patches.append(patch)
         }
-        return result
+        // Where each patch went.
+        var heirs = Array(patches.indices)
+        func heir(_ patch: Int) -> Int {
+            var patch = patch
+            while heirs[patch] != patch { patch = heirs[patch] }
+            return patch
+        }
+        for index in patches.indices where patches[index].size < least && heirs[index] == index {
+            let colour = patches[index].mean
+            func difference(_ other: Int) -> Float {
+                let difference = patches[other].mean - colour
+                return (difference * difference).sum()
+            }
+            let around = Set(patches[index].neighbours.map(heir)).subtracting([index]).sorted()
+            guard let nearest = around.min(by: { difference($0) < difference($1) }) else { continue }
+            heirs[index] = nearest
+            patches[nearest].size += patches[index].size
+            patches[nearest].colours += patches[index].colours
+            patches[nearest].neighbours.formUnion(patches[index].neighbours)
+        }
+        var numbers: [Int: Int] = [:]
+        return pieces.map { piece in
+            let patch = heir(piece)
+            if let known = numbers[patch] { return known }
+            numbers[patch] = numbers.count
+            return numbers.count - 1
+        }
+    }
+
+    /// A connected patch while small ones are joined.
+    private struct Patch {
+        var size = 0
+        /// Sum over its pixels.
+        var colours = SIMD4<Float>.zero
+        var neighbours: Set<Int> = []
+        var mean: SIMD4<Float> { colours / Float(max(1, size)) }
     }
 
     /// CIELAB under D65 of sRGB; grey images have only a lightness.
@@ -174,6 +210,7 @@ public final class ImageNeighbourhood: Neighbourhood, @unchecked Sendable {
     let defaultKernelWidth = 0.25
     private let channels: Int
     private let plane: Int
+    private let width: Int
     /// As the first layer takes them: the bits of the image's values and of those of the hidden one.
     private let seen: UnsafeMutablePointer<UInt32>
     private let hidden: UnsafeMutablePointer<UInt32>
@@ -184,6 +221,7 @@ public final class ImageNeighbourhood: Neighbourhood, @unchecked Sendable {
     public init(_ pixels: [UInt8], superpixels: Superpixels, preprocessing: Preprocessing) {
         channels = preprocessing.scale.count
         plane = superpixels.segments.count
+        width = superpixels.width
         precondition(pixels.count == channels * plane, "\(pixels.count) pixels")
         features = superpixels.count
         example = Array(repeating: 1, count: superpixels.count)
@@ -211,18 +249,27 @@ public final class ImageNeighbourhood: Neighbourhood, @unchecked Sendable {
     func perturb(
         _ number: Int, seed: UInt64, features: UnsafeMutablePointer<Float>, input: UnsafeMutablePointer<Float>
     ) {
+        draw(number, seed: seed, features: features)
+        show({ features[$0] != 0 }, input: input)
+    }
+
+    /// Which superpixels perturbation `number` shows.
+    func draw(_ number: Int, seed: UInt64, features: UnsafeMutablePointer<Float>) {
         var random = CounterRandom(seed: seed, purpose: .perturbation, first: number)
         var draws: UInt32 = 0
-        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: self.features + plane) { masks in
+        for feature in 0..<self.features {
+            if feature % 32 == 0 { draws = random.next32() }
+            features[feature] = number == 0 || draws & 1 != 0 ? 1 : 0
+            draws >>= 1
+        }
+    }
+
+    /// The image with the superpixels that `isSeen` names, as the first layer takes it.
+    func show(_ isSeen: (Int) -> Bool, input: UnsafeMutablePointer<Float>) {
+        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: features + plane) { masks in
             guard let masks = masks.baseAddress else { return }
-            for feature in 0..<self.features {
-                if feature % 32 == 0 { draws = random.next32() }
-                let isSeen = number == 0 || draws & 1 != 0
-                draws >>= 1
-                features[feature] = isSeen ? 1 : 0
-                masks[feature] = isSeen ? .max : 0
-            }
-            let pixels = masks + self.features
+            for feature in 0..<features { masks[feature] = isSeen(feature) ? .max : 0 }
+            let pixels = masks + features
             for place in 0..<plane { pixels[place] = masks[Int(segments[place])] }
             input.withMemoryRebound(to: UInt32.self, capacity: channels * plane) { out in
                 for channel in 0..<channels {
@@ -232,6 +279,9 @@ public final class ImageNeighbourhood: Neighbourhood, @unchecked Sendable {
             }
         }
     }
+
+    /// The superpixel of a pixel.
+    func segment(_ y: Int, _ x: Int) -> Int { Int(segments[y * width + x]) }
 
     /// Cosine distance to the whole image.
     func distance(_ features: UnsafePointer<Float>) -> Double {

@@ -32,7 +32,8 @@ struct WeightedMoments: Sendable {
         _ count: Int, features rows: UnsafePointer<Float>, targets values: UnsafePointer<Float>, weights: [Double]
     ) {
         let (d, t) = (features, targets)
-        var total = 0.0
+        // Added to row by row, as all sums are: how the rows come in pieces does not matter.
+        var total = weight
         var places = [Int](repeating: 0, count: d)
         x.withUnsafeMutableBufferPointer { x in
             y.withUnsafeMutableBufferPointer { y in
@@ -49,7 +50,7 @@ struct WeightedMoments: Sendable {
                 }
             }
         }
-        weight += total
+        weight = total
     }
 
     /// The sums while rows are added.

@@ -71,3 +71,13 @@ enum InitialValues {
         return plain
     }
 }
+
+extension Network {
+    /// The parameters that training from `seed` starts with.
+    public func initialWeights(seed: UInt64) -> [ParameterValues] {
+        parameters.enumerated().map { index, shape in
+            ParameterValues(
+                name: shape.name, shape: shape.shape, values: InitialValues.of(shape, seed: seed, index: index))
+        }
+    }
+}

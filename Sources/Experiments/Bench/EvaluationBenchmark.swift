@@ -27,7 +27,8 @@ public struct EvaluationBenchmark: Sendable {
     }
 
     /// All cases, in the order in which they are measured.
-    public static let all: [EvaluationBenchmark] = [rocCurve, confusion]
+    public static let all: [EvaluationBenchmark] =
+        [rocCurve, confusion] + ExplanationBenchmark.all
 
     private static let rows = 1_000_000
 

@@ -33,7 +33,7 @@ public enum TrainingBenchmark: String, CaseIterable, Sendable {
         }
     }
 
-    private var layers: [LayerSpec] {
+    var layers: [LayerSpec] {
         switch self {
         case .cifarCNN:
             [
