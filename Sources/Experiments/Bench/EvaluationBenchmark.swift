@@ -28,7 +28,7 @@ public struct EvaluationBenchmark: Sendable {
 
     /// All cases, in the order in which they are measured.
     public static let all: [EvaluationBenchmark] =
-        [rocCurve, confusion] + ExplanationBenchmark.all
+        [rocCurve, confusion, detail, report] + ExplanationBenchmark.all
 
     private static let rows = 1_000_000
 
@@ -44,6 +44,30 @@ public struct EvaluationBenchmark: Sendable {
         let labels = (0..<rows).map { _ in Int(random.below(10)) }
         let predicted = (0..<rows).map { _ in Int(random.below(10)) }
         return { use(ConfusionMatrix(labels: labels, predicted: predicted, classes: 10).perClass) }
+    }
+
+    /// Probabilities and labels of ten classes, two of three right.
+    private static func tenClasses(rows: Int) -> Inference {
+        var random = CounterRandom(seed: 2, purpose: .benchmark)
+        var probabilities: [Float] = []
+        let labels = (0..<rows).map { Int32($0 % 10) }
+        for label in labels {
+            let values = (0..<10 as Range<Int32>).map { random.unit() + ($0 == label ? 0.6 : 0) }
+            let sum = values.reduce(0, +)
+            probabilities += values.map { $0 / sum }
+        }
+        return Inference(probabilities: probabilities, losses: [], hits: [], labels: labels)
+    }
+
+    /// What each evaluation of a run takes on one thread.
+    private static let detail = EvaluationBenchmark("detail of an evaluation, 1e4 rows, 10 classes") {
+        let inference = tenClasses(rows: 10_000)
+        return { use(EvaluationDetail(inference, classes: 10)) }
+    }
+
+    private static let report = EvaluationBenchmark("all measures with intervals, 1e6 rows, 10 classes") {
+        let inference = tenClasses(rows: rows)
+        return { use(ClassReport(probabilities: inference.probabilities, labels: inference.labels, classes: 10)) }
     }
 
     /// Takes a result, so that no compiler finds the work needless.
