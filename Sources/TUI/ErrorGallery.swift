@@ -260,7 +260,7 @@ struct Unusual: Equatable {
     var distance: String {
         guard let deviations else { return "" }
         let tenths = min(9999, (deviations.magnitude * 10).rounded()) / 10
-        return "\(deviations < 0 ? "-" : "+")\(Format.number(tenths))"
+        return tenths == 0 ? "0" : "\(deviations < 0 ? "-" : "+")\(Format.number(tenths))"
     }
 
     /// What the marks mean.
