@@ -80,6 +80,7 @@ struct ExplainCommand: ParsableCommand {
         if let selection { settings.selection = selection }
         settings.seed = seed
         settings.repeats = repeats
+        let isFree = features == nil && discretizer == nil && selection == nil
         let meter = ProgressMeter()
         if !json { for note in explainer.dataset.notes { Output.note(note) } }
         if global {
@@ -89,7 +90,8 @@ struct ExplainCommand: ParsableCommand {
         } else if let file {
             let input = try PredictionInput(path: file, for: model.preprocessing)
             for skipped in input.skipped { Output.note("\(skipped.path) was skipped: \(skipped.reason)") }
-            let found = try explainer.explain(input, settings: settings, progress: meter.show)
+            let found = try explainer.explain(
+                input, byBestFit: isFree, settings: settings, progress: meter.show)
             meter.clear()
             for (index, explanation) in found.enumerated() {
                 if index > 0, !json { Output.line("") }
@@ -104,7 +106,6 @@ struct ExplainCommand: ParsableCommand {
                 if let trials { tell(trials, explainer, row: row) }
                 return
             }
-            let isFree = features == nil && discretizer == nil && selection == nil
             let explain = isFree ? explainer.explainByBestFit : explainer.explain
             let found = try explain(row, changes, settings, meter.show)
             meter.clear()
@@ -141,11 +142,7 @@ struct ExplainCommand: ParsableCommand {
             fields += fieldsOf(first)
             fields += [
                 ("samples", explanation.settings.samples), ("kernel_width", explanation.settings.kernelWidth),
-                (
-                    "seed",
-                    "\(explanation.settings.seed)" == "\(Int(truncatingIfNeeded: explanation.settings.seed))"
-                        ? Int(explanation.settings.seed) : "\(explanation.settings.seed)"
-                ),
+                ("seed", Int(exactly: explanation.settings.seed) ?? "\(explanation.settings.seed)"),
                 ("repeats", explanation.settings.repeats), ("discretizer", explanation.settings.discretizer.rawValue),
                 ("selection", explanation.settings.selection.rawValue),
                 ("step", explanation.step),

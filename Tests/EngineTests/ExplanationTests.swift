@@ -397,7 +397,7 @@ struct ImageExplanationTests {
     }
 
     @Test func smallImagesAreCutIntoAGrid() {
-        for (height, width, count) in [(28, 28, 49), (32, 32, 64), (8, 8, 64), (1, 1, 1), (39, 5, 42), (16, 20, 63)] {
+        for (height, width, count) in [(28, 28, 49), (32, 32, 64), (8, 8, 16), (1, 1, 1), (39, 5, 42), (16, 20, 63)] {
             let pixels = [UInt8](repeating: 7, count: height * width)
             let superpixels = Superpixels(pixels, channels: 1, height: height, width: width)
             check(superpixels, "\(height)x\(width)")
@@ -433,11 +433,11 @@ struct ImageExplanationTests {
         }
     }
 
-    /// A network that looks at the mean of one corner.
+    /// A network that looks at the pixel in one corner.
     private func cornerProbe(_ preprocessing: Preprocessing, workers: Int) throws -> NetworkProbe {
         let network = try Network([.flatten, .dense(units: nil)], input: preprocessing.shape, classes: 2)
         var weights = [Float](repeating: 0, count: 2 * 64)
-        for y in 0..<2 { for x in 0..<2 { weights[64 + y * 8 + x] = 4 } }
+        weights[64] = 4
         return try NetworkProbe(
             network,
             weights: [
@@ -455,13 +455,17 @@ struct ImageExplanationTests {
             features: .bytes(pixels), labels: [1], origin: "drawn")
         let preprocessing = Preprocessing(fitting: dataset, train: [0], spec: DataSpec(dataset: "corner"))
         let segments = Superpixels(pixels, channels: 1, height: 8, width: 8)
-        #expect(segments.count == 64)
+        #expect(segments.count == 16)
         let place = ImageNeighbourhood(pixels, superpixels: segments, preprocessing: preprocessing)
-        // Single pixels keep their colour when they are hidden: nothing changes.
         let settings = LIMESettings(samples: 500, repeats: 2)
-        let flat = try #require(cornerProbe(preprocessing, workers: 1).explain(place, settings: settings) { _ in true })
-        #expect(flat.surrogates[0].terms.allSatisfy { abs($0.weight) < 1e-6 } && flat.surrogates[0].fit == .poor)
-        #expect(flat.settings.kernelWidth == 0.25)
+        let probe = try cornerProbe(preprocessing, workers: 1)
+        let found = try #require(probe.explain(place, settings: settings) { _ in true })
+        let surrogate = found.surrogates[0]
+        // Seen, the corner is white and the class sure; hidden, it is half as bright, as two of its superpixel's four pixels are.
+        #expect(surrogate.classIndex == 1 && surrogate.terms[0].text == "superpixel 0" && surrogate.fit == .good)
+        #expect(abs(surrogate.terms[0].weight - (1 / (1 + exp(-3.0)) - 1 / (1 + exp(-1.0)))) < 0.05)
+        #expect(surrogate.terms.dropFirst().allSatisfy { abs($0.weight) < 0.02 })
+        #expect(found.settings.kernelWidth == 0.25)
     }
 
     @Test func hiddenSuperpixelsHaveTheirMeanColour() throws {

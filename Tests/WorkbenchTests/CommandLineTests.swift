@@ -10,7 +10,7 @@ import Testing
         let help = try program.run("--help")
         #expect(help.status == 0)
         for command in [
-            "train", "resume", "attach", "predict", "evaluate", "replay", "sessions", "doctor", "find-rate",
+            "train", "resume", "attach", "predict", "evaluate", "explain", "replay", "sessions", "doctor", "find-rate",
         ] {
             #expect(help.output.contains(command))
             #expect(try program.run(command, "--help").status == 0)

@@ -70,7 +70,8 @@ extension NetworkProbe {
             }
             let mean = losses.reduce(0, +) / Double(max(1, losses.count))
             let squares = losses.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-            result.means.append(mean)
+            // What is left of rounding is nothing.
+            result.means.append(abs(mean) < 1e-12 ? 0 : mean)
             result.deviations.append((squares / Double(max(1, losses.count))).squareRoot())
         }
         return result

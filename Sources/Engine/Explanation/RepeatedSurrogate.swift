@@ -16,8 +16,8 @@ struct RepeatedSurrogate {
     let localPrediction: Double
     /// Fraction of the seeds that, had they been alone, would have the same feature first.
     let agreement: Double
-    /// The first weight is larger than the second by more than two standard errors of that difference over the seeds, so that other
-    /// seeds would put the same feature first; true where there is nothing to compare.
+    /// The first weight's lead over the second is beyond doubt, judged by how the seeds differ, so that other seeds would put the
+    /// same feature first; true where there is nothing to compare.
     let isFirstClear: Bool
     /// Mean over the seeds of Kendall's τ between their ranking of the features and that of the means.
     let rankCorrelation: Double
@@ -62,14 +62,18 @@ struct RepeatedSurrogate {
         rankCorrelation = mean { Self.correlation(unordered.map(\.weight), $0.coefficients) }
     }
 
-    /// Whether the mean of `leads` is more than twice its standard error; a single one can't say.
+    /// Whether the mean of `leads` is above 0 beyond doubt: Student's t with a probability of 97.5 %. A single one can't say.
     private static func isClear(_ leads: [Double]) -> Bool {
         guard leads.count > 1 else { return true }
         let count = Double(leads.count)
         let mean = leads.reduce(0, +) / count
         let squares = leads.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-        return mean > 2 * (squares / (count - 1) / count).squareRoot()
+        let quantile = studentQuantiles[min(leads.count - 2, studentQuantiles.count - 1)]
+        return mean > quantile * (squares / (count - 1) / count).squareRoot()
     }
+
+    /// Of 1, 2, … degrees of freedom; the last one for all that follow.
+    private static let studentQuantiles = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228]
 
     /// Places of `weights`, the largest without its sign first, equal ones in their order.
     static func ranked(_ weights: [Double]) -> [Int] {

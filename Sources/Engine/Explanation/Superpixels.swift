@@ -28,9 +28,10 @@ public struct Superpixels: Sendable, Equatable {
     private static let mostCells = 64
     private static let wantedClusters = 48
 
-    /// Square cells, the smallest of which there are at most 64: 4x4 pixels for 28x28 and 32x32, single pixels for 8x8.
+    /// Square cells, the smallest of which there are at most 64: 4x4 pixels for 28x28 and 32x32. No single pixels: hidden, they would
+    /// look the same, so 8x8 has cells of 2x2.
     static func grid(height: Int, width: Int) -> [Int] {
-        var cell = 1
+        var cell = 2
         func parts(_ side: Int) -> Int { (side + cell - 1) / cell }
         while parts(height) * parts(width) > mostCells { cell += 1 }
         let columns = parts(width)

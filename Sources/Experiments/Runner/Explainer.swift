@@ -86,12 +86,29 @@ public final class Explainer {
     public func explainByBestFit(
         row: Int, changes: [(column: Int, text: String)] = [], settings: LIMESettings, progress: (Double) -> Bool
     ) throws -> Explanation? {
-        let first = try explain(row: row, changes: changes, settings: settings) { progress($0 / 2) }
-        guard let first, !takesImages, first.surrogates[0].fit != .good else { return first }
+        try checkRow(row)
+        if takesImages { return try explain(row: row, changes: changes, settings: settings, progress: progress) }
+        let label = dataset.targets == nil ? Int(dataset.labels[row]) : nil
+        var values = tableRow(row)
+        let changed = try apply(changes, to: &values)
+        return try bestFit(values, changed: changed, row: row, label: label, settings: settings, progress: progress)
+    }
+
+    /// The better of two explanations; see ``explainByBestFit(row:changes:settings:progress:)``.
+    private func bestFit(
+        _ values: [Float], changed: Set<Int>, row: Int?, label: Int?, settings: LIMESettings,
+        progress: (Double) -> Bool
+    ) throws(ExplainError) -> Explanation? {
+        let first = try explain(values, changed: changed, row: row, label: label, settings: settings) {
+            progress($0 / 2)
+        }
+        guard let first, first.surrogates[0].fit != .good else { return first }
         var other = settings
         other.discretizer = .none
         other.selection = .none
-        let second = try explain(row: row, changes: changes, settings: other) { progress(0.5 + $0 / 2) }
+        let second = try explain(values, changed: changed, row: row, label: label, settings: other) {
+            progress(0.5 + $0 / 2)
+        }
         guard let second else { return nil }
         let order = SurrogateFit.allCases.firstIndex(of:)
         let isBetter = order(second.surrogates[0].fit) ?? 0 < order(first.surrogates[0].fit) ?? 0
@@ -107,8 +124,9 @@ public final class Explainer {
     }
 
     /// Explains new examples; those that were done when `progress` said false.
+    /// - Parameter byBestFit: rows of tables as ``explainByBestFit(row:changes:settings:progress:)`` does.
     public func explain(
-        _ input: PredictionInput, settings: LIMESettings, progress: (Double) -> Bool
+        _ input: PredictionInput, byBestFit: Bool = false, settings: LIMESettings, progress: (Double) -> Bool
     ) throws -> [Explanation] {
         var found: [Explanation] = []
         for index in 0..<input.count {
@@ -118,9 +136,11 @@ public final class Explainer {
                 explanation = explain(pixels, row: nil, label: nil, settings: settings, progress: part)
             } else if case .floats(let values) = input.features {
                 let width = dataset.columns.count
-                explanation = try explain(
-                    Array(values[index * width..<(index + 1) * width]), changed: [], row: nil, label: nil,
-                    settings: settings, progress: part)
+                let row = Array(values[index * width..<(index + 1) * width])
+                explanation =
+                    try byBestFit
+                    ? bestFit(row, changed: [], row: nil, label: nil, settings: settings, progress: part)
+                    : explain(row, changed: [], row: nil, label: nil, settings: settings, progress: part)
             } else {
                 preconditionFailure("an example is an image or a row")
             }
@@ -158,12 +178,14 @@ public final class Explainer {
     private static let mostPicked = 5
 
     /// What matters to the model over many examples of the test split: `rows` of them, evenly chosen, are explained, the
-    /// importance by permutation is measured on all of them. Nil: `progress` said false.
+    /// importance by permutation is measured on all of them. Nil: `progress` said false. One seed a row will do: what is shown are means.
     /// - Throws: ``ExplainError`` where the model takes images.
     public func survey(rows: Int = 40, settings: LIMESettings, progress: (Double) -> Bool) throws -> FeatureSurvey? {
         guard !takesImages else { throw ExplainError.surveyNeedsColumns(path: model.path) }
         let test = splits.test
         let count = min(max(1, rows), test.count)
+        var settings = settings
+        settings.repeats = 1
         let chosen = (0..<count).map { Int(test[$0 * test.count / count]) }
         var weights: [[Double]] = []
         for (index, row) in chosen.enumerated() {
