@@ -271,7 +271,12 @@ private func drawWhy(_ session: OpenSession, _ pane: Pane, _ state: State, _ gri
         row: rest.row, column: rest.column, rows: rest.rows - (session.explain.fraction == nil ? 0 : 1),
         columns: rest.columns)
     WeightBars(
-        terms: surrogate.terms.map { WeightBars.Term(text: $0.text, weight: $0.weight, low: $0.low, high: $0.high) },
+        terms: surrogate.terms.map { term in
+            // A number that stays a number is read with its value.
+            let value = explanation.values.indices.contains(term.feature) ? explanation.values[term.feature] : nil
+            let text = value?.column == term.text ? "\(term.text) = \(value?.text ?? "")" : term.text
+            return WeightBars.Term(text: text, weight: term.weight, low: term.low, high: term.high)
+        },
         glyphs: state.glyphs
     ).draw(into: &grid, in: bars)
 }
@@ -338,6 +343,9 @@ private func fidelityLines(
                 .dim)
         ],
     ]
+    if explanation.settings.discretizer == .none, !explanation.values.isEmpty {
+        facts.append([Part("weights of one deviation", .dim)])
+    }
     if repeats > 1 {
         facts.append([
             Part("first feature the same in \(same) of \(repeats) seeds", same == repeats ? .dim : .warning)

@@ -343,7 +343,7 @@ func saveEvaluation(_ session: OpenSession, _ state: State) -> [Command] {
     let title =
         "\(session.name): \(shown.title.lowercased() == "roc" ? "ROC" : shown.title.lowercased()), "
         + (only.map { "\(session.className($0)), " } ?? "")
-        + "\(evaluated.split.rawValue) split, epoch \(evaluated.epoch)"
+        + momentWords(evaluated, session)
     return [
         .save(
             name: only == nil ? name : "\(name)-class-\(only ?? 0)", csv: csv,

@@ -11,7 +11,7 @@ enum Action: Hashable, Sendable {
     case axis, logarithmicX, logarithmicY, smoothing, zoomIn, zoomOut, panLeft, panRight, resetView, save
     case cursor, cursorLeft, cursorRight, cursorFarLeft, cursorFarRight
     case split, confusionMode, complete, augmented
-    case rowFilter, otherClass, takeBack, kernelWidth, survey
+    case rowFilter, otherClass, explainExample, takeBack, kernelWidth, survey
     case nextChart, thresholdCursor, thresholdLeft, thresholdRight, thresholdFarLeft, thresholdFarRight
     case nextBest, costs, cellUp, cellDown, cellLeft, cellRight, openGallery
     case pause, learningRate, stop, findRate, showRates, takeRate
@@ -259,6 +259,9 @@ enum Keymap {
         Binding(
             context: .gallery, keys: [.character("g"), .home], action: .first, help: "To the first example"),
         Binding(context: .gallery, keys: [.character("G"), .end], action: .last, help: "To the last example"),
+        Binding(
+            context: .gallery, keys: [.enter, .character("e")], action: .explainExample, hint: "explain",
+            help: "Why the model says so: the example on the screen Explain"),
         Binding(
             context: .gallery, keys: [.escape, .character("q")], action: .close, hint: "back",
             help: "Back to the matrix"),

@@ -130,6 +130,10 @@ func perform(_ action: Action, _ state: inout State) -> [Command] {
     case .prompt(let prompt): return edit(prompt, action, &state)
     case .rates: return lookAtRates(action, &state)
     case .gallery(let view):
+        if action == .explainExample, let session = state.session {
+            let examples = galleryExamples(session, view)
+            return examples.indices.contains(view.selected) ? explain(row: examples[view.selected].index, &state) : []
+        }
         lookAtGallery(action, view, &state)
         return []
     case nil: break

@@ -13,6 +13,25 @@ func explainScreenShown(_ state: inout State) -> [Command] {
     return [.ask(.predictions)]
 }
 
+/// Shows example `row` of the data set on the screen, and asks why the model says what it says of it.
+func explain(row: Int, _ state: inout State) -> [Command] {
+    state.overlay = nil
+    var commands = show(.explain, &state)
+    guard let session = state.session else { return commands }
+    state.session?.explain.row = row
+    state.session?.explain.changes = []
+    if session.selectedPlace == nil {
+        state.session?.explain.filter = .all
+        state.session?.listRows()
+        state.session?.explain.row = row
+    }
+    state.focus[.explain] = .rows
+    if state.session?.plainExplanation == nil {
+        commands += ask(.explain(row: row, changes: [], settings: session.explainSettings), &state)
+    }
+    return commands
+}
+
 /// Keys that only Explain has; nil: not one of them.
 func performInExplain(_ action: Action, _ state: inout State) -> [Command]? {
     guard state.screen == .explain, let session = state.session else { return nil }

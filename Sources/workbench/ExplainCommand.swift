@@ -14,9 +14,9 @@ struct ExplainCommand: ParsableCommand {
         discussion: """
             LIME (Ribeiro, Singh & Guestrin 2016): the network is asked about thousands of perturbations of one example, and a \
             weighted linear model of a few features stands for it there. It is made with several seeds, so that the spread of \
-            each weight is known, and it says how well it fits. Where ranges of few columns fit badly, and none of --features, \
-            --discretizer and --selection is given, all columns are taken as numbers, if that fits better. --global looks at \
-            many test examples instead.
+            each weight is known, and it says how well it fits. Where ranges of few columns fit badly, and neither --discretizer nor \
+            --selection is given, the linear model takes all columns as numbers, if that fits better, and the --features that \
+            weigh most are shown. --global looks at many test examples instead.
             """)
 
     @Argument(help: "The session: a file, or its name in the sessions folder.") var session: String
@@ -29,7 +29,7 @@ struct ExplainCommand: ParsableCommand {
     var changes: [String] = []
     @Option(help: "Perturbations a seed (default: 5,000; images 1,000); doubled until the ranking is stable.")
     var samples: Int?
-    @Option(help: "Features that the surrogate has (default: 5).") var features: Int?
+    @Option(help: "Features that are shown (default: 5).") var features: Int?
     @Option(help: "Width of the kernel (default: 0.75 times the root of the columns; images 0.25).")
     var kernelWidth: Double?
     @Option(help: "Seed of the perturbations.") var seed: UInt64 = 1
@@ -80,7 +80,8 @@ struct ExplainCommand: ParsableCommand {
         if let selection { settings.selection = selection }
         settings.seed = seed
         settings.repeats = repeats
-        let isFree = features == nil && discretizer == nil && selection == nil
+        // Who names a method gets that method.
+        let isFree = discretizer == nil && selection == nil
         let meter = ProgressMeter()
         if !json { for note in explainer.dataset.notes { Output.note(note) } }
         if global {
@@ -185,7 +186,7 @@ struct ExplainCommand: ParsableCommand {
         for surrogate in shown {
             Output.line("")
             if !isRegression { Output.line("for and against \(sanitised(classes[surrogate.classIndex])):") }
-            for line in bars(Array(surrogate.terms.prefix(Self.mostBars)), isRegression: isRegression) {
+            for line in bars(read(surrogate.terms.prefix(Self.mostBars), explanation), isRegression: isRegression) {
                 Output.line(line)
             }
             if surrogate.terms.count > Self.mostBars {
@@ -202,6 +203,17 @@ struct ExplainCommand: ParsableCommand {
                         + (explanation.values.isEmpty
                             ? " or more --features." : ", more --features, or --discretizer none --selection none."))
             }
+        }
+    }
+
+    /// The terms as a person reads them: a number that stays a number with its value.
+    private func read(_ terms: some Sequence<Surrogate.Term>, _ explanation: Explanation) -> [Surrogate.Term] {
+        terms.map { term in
+            var term = term
+            if explanation.values.indices.contains(term.feature), explanation.values[term.feature].column == term.text {
+                term.text += " = \(explanation.values[term.feature].text)"
+            }
+            return term
         }
     }
 

@@ -83,7 +83,7 @@ public final class Analyst {
             switch question {
             case .cancel, .predictions: break
             case .explain(let row, let changes, let settings):
-                let explanation = try explainer.explain(
+                let explanation = try explainer.explainByBestFit(
                     row: row, changes: changes.map { ($0.column, $0.text) }, settings: settings,
                     progress: { progress($0, yieldsToNext: true) })
                 if let explanation { try keep(.explained(explanation)) }

@@ -28,7 +28,7 @@ public final class Explainer {
         var spec = model.spec
         if let data { spec.data.path = data }
         dataset = try DatasetLoader.load(spec.data, for: spec.training.loss)
-        try model.refuse(other: dataset)
+        try model.check(dataset)
         splits = try Splits(dataset, spec.data)
         self.model = model
         self.workers = workers
@@ -79,7 +79,8 @@ public final class Explainer {
     }
 
     /// Explains example `row` by ranges of few features, as `settings` say; where that is no good fit, also by all features with numbers
-    /// that stay numbers, and takes that when it fits better. Which it was its settings tell.
+    /// that stay numbers, and takes that when it fits better; of its features those that weigh most are kept then, as many as were asked
+    /// for. Which it was its settings tell.
     ///
     /// Whether a number lies in the same range as the example's tells little of a network that looks at many columns, each a little:
     /// with breast-cancer-mlp five such features explain some 15 % of what it does, all columns as numbers 70 %.
@@ -109,7 +110,11 @@ public final class Explainer {
         let second = try explain(values, changed: changed, row: row, label: label, settings: other) {
             progress(0.5 + $0 / 2)
         }
-        guard let second else { return nil }
+        guard var second else { return nil }
+        // The surrogate needs all columns to be like the network; a person wants to see those that weigh most.
+        for index in second.surrogates.indices {
+            second.surrogates[index].terms = Array(second.surrogates[index].terms.prefix(settings.features))
+        }
         let order = SurrogateFit.allCases.firstIndex(of:)
         let isBetter = order(second.surrogates[0].fit) ?? 0 < order(first.surrogates[0].fit) ?? 0
         return isBetter ? second : first
@@ -332,27 +337,5 @@ public final class Explainer {
         return Explanation.Picture(
             channels: small.channels, height: small.height, width: small.width, pixels: small.pixels, segments: segments
         )
-    }
-}
-
-extension TrainedModel {
-    /// Refuses data that the preprocessing was not made for.
-    func refuse(other dataset: Dataset) throws(ModelError) {
-        func list(_ names: [String]) -> String {
-            names.count > 5
-                ? "\(names.prefix(5).joined(separator: ", ")), … (\(names.count))" : names.joined(separator: ", ")
-        }
-        let columns = preprocessing.columns.map(\.name)
-        let differences = [
-            (
-                spec.training.loss.isRegression ? "targets" : "classes", dataset.classes != preprocessing.classes,
-                list(preprocessing.classes), list(dataset.classes)
-            ),
-            ("columns", dataset.columns != preprocessing.columns, list(columns), list(dataset.columns.map(\.name))),
-            ("shapes", dataset.shape != preprocessing.rawShape, "\(preprocessing.rawShape)", "\(dataset.shape)"),
-        ]
-        for (field, differs, model, data) in differences where differs {
-            throw .otherData(path: path, field: field, model: model, data: data)
-        }
     }
 }

@@ -204,7 +204,7 @@ public struct TrainedModel: Sendable {
     }
 
     /// Refuses data that the preprocessing was not made for.
-    private func check(_ dataset: Dataset) throws(ModelError) {
+    func check(_ dataset: Dataset) throws(ModelError) {
         func list(_ names: [String]) -> String {
             names.count > 5
                 ? "\(names.prefix(5).joined(separator: ", ")), … (\(names.count))" : names.joined(separator: ", ")
