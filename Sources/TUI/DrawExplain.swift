@@ -312,11 +312,10 @@ private func predictionLines(
     if !session.explain.changes.isEmpty, let before = session.plainExplanation?.probabilities,
         before.indices.contains(surrogate.classIndex)
     {
-        let now = Double(explanation.probabilities[surrogate.classIndex])
         lines.append([
             Part("\(className(surrogate.classIndex, session)) was ", .dim),
-            Part(Format.percent(Double(before[surrogate.classIndex])), .warning),
-            Part(" before the change, now ", .dim), Part(Format.percent(now), .warning, bold: true),
+            Part(Format.percent(Double(before[surrogate.classIndex])), .warning, bold: true),
+            Part(" before the change", .dim),
         ])
     }
     return lines

@@ -59,7 +59,7 @@ func shownPanes(_ state: State) -> [Pane] {
         // As high as its sentences ask for; the counts keep half.
         let lines = findingLines(findings, columns: left.columns - 2, state.glyphs).count
         let (counts, below) = left.split(rows: left.rows - min(max(3, lines + 2), left.rows / 2))
-        return [Pane(id: .counts, rect: counts), Pane(id: .findings, rect: below), examples]
+        return [Pane(id: .counts, rect: counts), examples, Pane(id: .findings, rect: below)]
     }
 }
 

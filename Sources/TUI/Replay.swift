@@ -135,7 +135,10 @@ struct Replay: Sendable, Equatable {
 
     /// To the last event that is not past `step`.
     mutating func seek(step: Int, in events: [RunEvent]) {
-        move(to: events.lastIndex { ($0.moment?.step ?? 0) <= step }.map { $0 + 1 } ?? 1, in: events)
+        // What was asked about the finished run stands behind its end.
+        move(
+            to: events.lastIndex { event in event.moment.map { $0.step <= step } ?? false }.map { $0 + 1 } ?? 1,
+            in: events)
     }
 }
 

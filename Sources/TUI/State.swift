@@ -55,7 +55,7 @@ enum ScreenID: Int, CaseIterable, Sendable {
                 .predictions, .residuals, .errors,
             ]
         case .model: [.layers, .weights]
-        case .data: [.counts, .findings, .examples]
+        case .data: [.counts, .examples, .findings]
         }
     }
 }

@@ -405,6 +405,11 @@ struct ReplayTests {
         #expect(replay.run == RunState(events))
         replay.seek(step: 0, in: events)
         #expect(replay.run.step == 0)
+        // What was asked about the finished run lies behind its end, not at its start.
+        let asked = events + [.explained(Sample.explanation(row: 3, label: 1))]
+        replay = Replay(of: asked)
+        replay.seek(step: 100, in: asked)
+        #expect(replay.run.step == 100 && replay.run.explanations.isEmpty)
     }
 
     @Test func emptySessionsDoNotReplay() {

@@ -27,6 +27,21 @@ import Testing
         #expect(evaluated.last["accuracy"] as? Double == finished["test/accuracy"] as? Double)
         let details = events.objects.filter { $0["confusion"] != nil }
         #expect(details.count > 10, "each epoch's evaluation has its confusion matrix")
+        #expect(events.objects.filter { $0["event"] as? String == "explained" }.count >= 3)
+    }
+
+    /// A cross-validation of five folds, and one of them by itself.
+    @Test func replaysFolds() throws {
+        let path = Self.folder.appendingPathComponent("recorded-wine-folds.session").path
+        let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int ?? .max
+        #expect(size < 2_000_000)
+        let program = try Program()
+        let whole = try program.run("replay", path, "--once")
+        #expect(whole.status == 0 && whole.output.contains("wine-mlp") && whole.output.contains("fold"))
+        let third = try program.run("replay", path, "--fold", "3", "--once")
+        #expect(third.status == 0 && third.output.contains("step 180/180"))
+        let events = try program.run("attach", path, "--json").objects
+        #expect(events.filter { $0["event"] as? String == "folded" && $0["last"] as? Bool == true }.count == 5)
     }
 
     /// They are what a first start in the project's folder shows.
