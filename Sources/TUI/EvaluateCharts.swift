@@ -102,8 +102,9 @@ private struct PictureMaker {
     /// A measure of a class with its interval.
     private func measure(_ name: String, _ value: Double?, _ interval: Interval?) -> String {
         guard let value, value.isFinite else { return "\(name) undefined" }
-        let range = wide ? intervalText(interval, glyphs) : ""
-        return "\(name) \(percentText(value))" + (range.isEmpty ? "" : " \(range)")
+        let decimals = areaDecimals([value])
+        let range = wide ? intervalText(interval, glyphs, decimals: decimals) : ""
+        return "\(name) \(percentText(value, decimals: decimals))" + (range.isEmpty ? "" : " \(range)")
     }
 
     private var undefined: String {
@@ -143,7 +144,8 @@ private struct PictureMaker {
         }
         guard !series.isEmpty else { return .nothing(undefined) }
         var chart = LineChart(
-            series: series, x: fractions("false positives"), y: fractions("true positives"), glyphs: glyphs)
+            series: series, x: fractions(wide ? "false positives" : "FPR"), y: fractions("true positives"),
+            glyphs: glyphs)
         chart.diagonal = true
         if let only, let curve = OperatingCurve(detail, class: only) {
             let ranges = curve.points.map { Interval.wilson($0.truePositives, of: $0.positives) }
