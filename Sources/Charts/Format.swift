@@ -130,6 +130,7 @@ public enum Format {
 
     /// `value` with `decimals` digits after the point, rounded half away from zero; never "-0".
     public static func fixed(_ value: Double, _ decimals: Int) -> String {
+        guard value.isFinite else { return number(value) }
         var scale = 1
         for _ in 0..<decimals { scale *= 10 }
         let scaled = (abs(value) * Double(scale)).rounded()

@@ -280,8 +280,11 @@ private func drawWhy(_ session: OpenSession, _ pane: Pane, _ state: State, _ gri
     }
     guard let explanation, let surrogate else {
         if lines.isEmpty, session.explain.fraction == nil {
+            let isOver = if case .ended = session.source { true } else { false }
             let asks =
-                "Enter explains the selected row: the model is asked about \(Format.count(session.explainSettings.samples)) variations of it, and a linear model of its answers says what matters there (LIME)."
+                isOver
+                ? "Enter explains the selected row: the model is asked about \(Format.count(session.explainSettings.samples)) variations of it, and a linear model of its answers says what matters there (LIME)."
+                : "Predictions are explained when the run has ended."
             lines = wrapped(asks, columns: inner.columns).map { [Part($0, .dim)] }
         }
         return write(lines, inner, state, &grid)

@@ -16,8 +16,12 @@ struct GalleryView: Sendable, Equatable {
 func galleryExamples(_ session: OpenSession, _ view: GalleryView) -> [Mistake] {
     guard let facts = session.facts else { return [] }
     guard let cell = view.cell else {
-        return facts.mistakes.filter {
-            session.evaluate.selectedClass == nil || $0.label == session.evaluate.selectedClass
+        guard let chosen = session.evaluate.selectedClass else { return facts.mistakes }
+        let own = facts.mistakes.filter { $0.label == chosen }
+        guard own.isEmpty else { return own }
+        // The worst of all may be of other classes.
+        return facts.cellExamples.filter { $0.label == chosen && !$0.isRight }.sorted {
+            $0.probability > $1.probability
         }
     }
     // Sessions of earlier versions keep the worst mistakes alone.
