@@ -64,10 +64,25 @@ public struct ConfusionChart: Sendable {
         }
     }
 
+    /// The cell that ``draw(into:in:)`` puts at a place of the grid; nil: none.
+    public func cell(row: Int, column: Int, in rect: Rect) -> (row: Int, column: Int)? {
+        guard let layout = ConfusionLayout(self, in: rect) else { return nil }
+        func contains(_ start: Int, _ size: Int, _ place: Int) -> Bool { (start..<start + size).contains(place) }
+        guard let foundRow = layout.rows.first(where: { contains(layout.place(ofRow: $0), layout.cellRows, row) }),
+            let foundColumn = layout.columns.first(where: {
+                contains(layout.place(ofColumn: $0), layout.cellColumns, column)
+            })
+        else { return nil }
+        return (foundRow, foundColumn)
+    }
+
     /// Examples of class `row` that were taken for `column`.
     func count(_ row: Int, _ column: Int) -> Int {
         row < counts.count && column < counts[row].count ? max(0, counts[row][column]) : 0
     }
+
+    /// Whether each class is named by its number alone.
+    var namesAreNumbers: Bool { counts.indices.allSatisfy { name($0) == "\($0)" } }
 
     func name(_ index: Int) -> String { index < names.count ? names[index] : String(index) }
 
@@ -136,7 +151,9 @@ public struct ConfusionChart: Sendable {
         let index =
             layout.namesColumns ? "" : String(repeating: " ", count: layout.indexWidth - "\(row)".count) + "\(row)"
         let name = row < names.count ? names[row] : layout.namesColumns ? "\(row)" : ""
-        let text = truncated(index.isEmpty ? name : index + " " + name, to: room, glyphs: glyphs)
+        // Classes that are named by their numbers need them once.
+        let text = truncated(
+            index.isEmpty ? name : namesAreNumbers ? index : index + " " + name, to: room, glyphs: glyphs)
         let start = layout.namesColumns ? room - displayWidth(text) : 0
         grid.write(
             text, row: layout.place(ofRow: row) + layout.cellRows / 2, column: layout.rect.column + start,

@@ -54,7 +54,7 @@ struct ConfusionLayout {
             return columns >= least ? min(columns, max(least, ideal)) : nil
         }
         // Rows with numbers and names; the names are cut before the numbers are.
-        let fullGutter = needs.index + 2 + needs.name
+        let fullGutter = chart.namesAreNumbers ? needs.index + 1 : needs.index + 2 + needs.name
         func numberedGutter(least: Int) -> Int {
             max(min(fullGutter, needs.index + 6), min(fullGutter, rect.columns / 3, rect.columns - classes * least))
         }

@@ -117,8 +117,20 @@ public enum Format {
         return "\(Int((fraction * 100).rounded())) %"
     }
 
+    /// Decimals with which numbers up to `largest` stand under one another, the largest with three digits that count; nil:
+    /// they are too large or too small for that.
+    public static func decimals(upTo largest: Double) -> Int? {
+        guard largest >= 1e-4, largest < 1e7 else { return nil }
+        var (decimals, limit) = (2, 9.995)
+        while largest >= limit, decimals > 0 { (decimals, limit) = (decimals - 1, limit * 10) }
+        limit = 0.9995
+        while largest < limit, decimals < 6, decimals >= 2 { (decimals, limit) = (decimals + 1, limit / 10) }
+        return decimals
+    }
+
     /// `value` with `decimals` digits after the point, rounded half away from zero; never "-0".
-    static func fixed(_ value: Double, _ decimals: Int) -> String {
+    public static func fixed(_ value: Double, _ decimals: Int) -> String {
+        guard value.isFinite else { return number(value) }
         var scale = 1
         for _ in 0..<decimals { scale *= 10 }
         let scaled = (abs(value) * Double(scale)).rounded()

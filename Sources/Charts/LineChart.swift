@@ -147,7 +147,7 @@ public struct LineChart: Sendable {
             grid[row, column] = Cell(glyphs.pick("─", "-"), Style(.axis))
         }
         // The axis' own name stands at the right end; ticks whose labels would touch it go without.
-        let name = truncated(x.label, to: area.columns / 3, glyphs: glyphs)
+        let name = truncated(x.label, to: area.columns / 2, glyphs: glyphs)
         let nameStart = area.columns - displayWidth(name)
         grid.write(name, row: row + 1, column: area.column + nameStart, style: Style(.dim))
         for (column, label) in scale.ticks(x.unit, gap: 3) {

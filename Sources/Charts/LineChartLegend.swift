@@ -71,13 +71,20 @@ extension LineChart {
                 style: Style(.focus, bold: true))
             column += Self.gap
         }
-        for entry in fitted(ordered(entries(plot)), to: end - column) {
+        var entries = fitted(ordered(entries(plot)), to: end - column)
+        var gap = Self.gap
+        // All curves with short samples are worth more than some with long ones.
+        if width(entries, gap: gap) > end - column {
+            gap = 2
+            for index in entries.indices { entries[index].sample = String(entries[index].sample.suffix(1)) }
+        }
+        for entry in entries {
             guard column + entry.width <= end else { break }
             column += grid.write(
                 entry.sample + " ", row: rect.row, column: column, style: Style(entry.role, bold: true))
             column += grid.write(entry.name, row: rect.row, column: column, style: Style(.text))
             column += grid.write(entry.value + entry.smoothed, row: rect.row, column: column, style: Style(entry.role))
-            column += Self.gap
+            column += gap
         }
         let missing = trouble.note
         if !missing.isEmpty, column + displayWidth(missing) <= end {
@@ -110,8 +117,10 @@ extension LineChart {
     /// A value as the legend shows it.
     func text(_ value: Double) -> String { y.unit == .fraction ? Format.percent(value) : Format.number(value) }
 
+    private func width(_ entries: [Entry], gap: Int) -> Int { entries.reduce(-gap) { $0 + $1.width + gap } }
+
     private func fitted(_ entries: [Entry], to columns: Int) -> [Entry] {
-        func width(_ entries: [Entry]) -> Int { entries.reduce(-Self.gap) { $0 + $1.width + Self.gap } }
+        func width(_ entries: [Entry]) -> Int { self.width(entries, gap: Self.gap) }
         if width(entries) <= columns { return entries }
         var entries = entries
         for index in entries.indices { entries[index].smoothed = "" }

@@ -33,8 +33,13 @@ public struct WeightBars: Sendable {
         let lines = isTall ? 2 : 1
         let isCut = terms.count * lines > rect.rows
         let shown = Array(terms.prefix(isCut ? rect.rows - 1 : terms.count))
-        let numbers = shown.map { ($0.weight > 0 ? "+" : "") + Format.number($0.weight) }
-        let spreads = shown.map { "\(Format.number($0.low)) to \(Format.number($0.high))" }
+        let decimals = Format.decimals(upTo: shown.map(\.weight.magnitude).max() ?? 0)
+        func number(_ value: Double) -> String {
+            guard let decimals, value.isFinite else { return Format.number(value) }
+            return Format.fixed(value, decimals)
+        }
+        let numbers = shown.map { ($0.weight > 0 ? "+" : "") + number($0.weight) }
+        let spreads = shown.map { "\(number($0.low)) to \(number($0.high))" }
         let numberColumns = numbers.map(displayWidth).max() ?? 0
         let spreadColumns = rect.columns >= (isTall ? 48 : 72) ? (spreads.map(displayWidth).max() ?? 0) + 2 : 0
         let beside = min(longest, max(rect.columns / 3, rect.columns - numberColumns - spreadColumns - 16))

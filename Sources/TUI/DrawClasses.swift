@@ -54,6 +54,8 @@ private struct ClassTable {
     private let ranged: Set<Measure>
     private let hasPrecisions: Bool
     private let widths: [Int]
+    /// Those of areas.
+    private let areaPlaces: Int
     /// Columns for the names.
     private let rowNames: Int
 
@@ -66,6 +68,7 @@ private struct ClassTable {
         macroF1 = matrix.macroF1
         predicted = (0..<matrix.classes).map { k in (0..<matrix.classes).reduce(0) { $0 + matrix[$1, k] } }
         isNarrow = columns < 44
+        areaPlaces = areaDecimals(detail.roc.map(\.auc))
         hasCounts = columns >= 50
         hasPrecisions = columns >= 100
         ranged =
@@ -73,7 +76,10 @@ private struct ClassTable {
             ? [.precision, .recall, .area] : columns >= 66 ? [.recall, .area] : columns >= 54 ? [.area] : []
         let measure = isNarrow ? 6 : columns < 72 ? 7 : 8
         let ranged = ranged
-        func width(_ kind: Measure) -> Int { ranged.contains(kind) ? 18 : measure }
+        let more = areaPlaces - 1
+        func width(_ kind: Measure) -> Int {
+            ranged.contains(kind) ? 18 + (kind == .area ? 3 * more : 0) : measure
+        }
         widths =
             (hasCounts ? [7] : []) + [width(.precision), width(.recall), measure, width(.area)]
             + (hasPrecisions ? [measure] : [])
@@ -82,7 +88,7 @@ private struct ClassTable {
 
     var heading: [String] {
         let isLong = ranged.contains(.precision)
-        return ["class, %"] + (hasCounts ? ["n"] : [])
+        return [rowNames < 9 ? "%" : "class, %"] + (hasCounts ? ["n"] : [])
             + [isLong ? "precision" : "prec.", isNarrow ? "rec." : "recall", "F1", "AUC"]
             + (hasPrecisions ? ["AP"] : [])
     }
@@ -92,8 +98,10 @@ private struct ClassTable {
         let area = index < detail.roc.count ? detail.roc[index].auc : nil
         let more = detail.classes.indices.contains(index) ? detail.classes[index] : nil
         func with(_ value: Double?, _ kind: Measure, _ interval: @autoclosure () -> Interval?) -> String {
-            let text = percentText(value)
-            return value != nil && ranged.contains(kind) ? "\(text) \(intervalText(interval(), glyphs))" : text
+            let decimals = kind == .area ? areaPlaces : 1
+            let text = percentText(value, decimals: decimals)
+            guard value != nil, ranged.contains(kind) else { return text }
+            return "\(text) \(intervalText(interval(), glyphs, decimals: decimals))"
         }
         // Products of counts and a fraction made of them are whole again.
         func hits(_ value: Double?, of count: Int) -> Interval? {
@@ -103,17 +111,20 @@ private struct ClassTable {
             + [
                 with(score.precision, .precision, hits(score.precision, of: predicted[index])),
                 with(score.recall, .recall, hits(score.recall, of: score.support)), percentText(score.f1),
-                with(area, .area, interval(more?.aucLow, more?.aucHigh)),
+                with(area?.isFinite == true ? area : nil, .area, interval(more?.aucLow, more?.aucHigh)),
             ] + (hasPrecisions ? [percentText(more?.averagePrecision)] : [])
     }
 
     var means: [String] {
         let areas = detail.roc.compactMap(\.auc).filter(\.isFinite)
         let mean = areas.isEmpty ? nil : areas.reduce(0, +) / Double(areas.count)
-        let range = intervalText(interval(detail.summary?.macroAUCLow, detail.summary?.macroAUCHigh), glyphs)
+        let range = intervalText(
+            interval(detail.summary?.macroAUCLow, detail.summary?.macroAUCHigh), glyphs, decimals: areaPlaces)
         let precisions = detail.classes.compactMap(\.averagePrecision)
         let precision = precisions.isEmpty ? nil : precisions.reduce(0, +) / Double(precisions.count)
-        let area = percentText(mean) + (ranged.contains(.area) && !range.isEmpty ? " \(range)" : "")
+        let area =
+            percentText(mean, decimals: areaPlaces)
+            + (ranged.contains(.area) && !range.isEmpty ? " \(range)" : "")
         return [rowNames < 10 ? "mean" : "macro mean"] + (hasCounts ? [""] : []) + ["", "", percentText(macroF1), area]
             + (hasPrecisions ? [percentText(precision)] : [])
     }

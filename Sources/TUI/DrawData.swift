@@ -47,7 +47,7 @@ func drawData(_ state: State, _ grid: inout Grid) {
 /// The sentences of `findings` in lines of at most `columns`, each with a sign before its first line.
 func findingLines(_ findings: [DataFinding], columns: Int, _ glyphs: GlyphSet) -> [[Part]] {
     findings.flatMap { finding -> [[Part]] in
-        wrapped(finding.text, columns: columns - 3).enumerated().map { place, line in
+        wrapped(finding.text, columns: columns - 4).enumerated().map { place, line in
             let sign = place > 0 ? "  " : finding.isSerious ? "! " : glyphs == .ascii ? "- " : "· "
             return [
                 Part(sign, finding.isSerious ? .warning : .dim, bold: true),

@@ -49,13 +49,16 @@ func drawEvaluate(_ state: State, _ grid: inout Grid) {
     }
 }
 
-/// One line in the middle of `body`.
+/// A sentence in the middle of `body`, in as many lines as it needs.
 func drawMessage(_ text: String, _ body: Rect, _ grid: inout Grid) {
-    let width = min(displayWidth(text), body.columns - 2)
-    _ = grid.write(
-        text, row: body.row + body.rows / 3, column: body.column + max(1, (body.columns - width) / 2),
-        style: Style(.dim),
-        maxColumns: width)
+    let lines = wrapped(text, columns: body.columns - 2)
+    let first = body.row + max(0, min(body.rows / 3, body.rows - lines.count))
+    for (index, line) in lines.prefix(max(0, body.rows)).enumerated() {
+        let width = min(displayWidth(line), body.columns - 2)
+        _ = grid.write(
+            line, row: first + index, column: body.column + max(1, (body.columns - width) / 2), style: Style(.dim),
+            maxColumns: width)
+    }
 }
 
 private func drawConfusion(
@@ -69,15 +72,30 @@ private func drawConfusion(
         case .byColumn: "% of the predicted class"
         }
     let rect = frame(pane, "Confusion, \(unit)", state, &grid)
+    confusionChart(detail, session, state).draw(into: &grid, in: rect)
+}
+
+/// The matrix as it stands on the screen.
+private func confusionChart(_ detail: EvaluationDetail, _ session: OpenSession, _ state: State) -> ConfusionChart {
     var chart = ConfusionChart(
-        counts: detail.confusion, names: session.run.head?.classes ?? [], mode: mode, glyphs: state.glyphs)
+        counts: detail.confusion, names: session.run.head?.classes ?? [], mode: session.evaluate.confusion,
+        glyphs: state.glyphs)
     if state.focusedPane == .confusion {
         let cell = shownCell(session)
         chart.selected = (cell.label, cell.predicted)
     } else if let chosen = session.evaluate.selectedClass {
         chart.selected = (chosen, chosen)
     }
-    chart.draw(into: &grid, in: rect)
+    return chart
+}
+
+/// The cell of the matrix that is drawn at a place of the screen.
+func matrixCell(_ pane: Pane, row: Int, column: Int, _ state: State) -> MatrixCell? {
+    guard pane.id == .confusion, let session = state.session, let detail = evaluation(session)?.detail else {
+        return nil
+    }
+    return confusionChart(detail, session, state).cell(row: row, column: column, in: pane.rect.inset())
+        .map { MatrixCell(label: $0.row, predicted: $0.column) }
 }
 
 /// The left of the bottom line: what the cursor is on.
@@ -129,7 +147,8 @@ private func drawMistakes(_ session: OpenSession, _ pane: Pane, _ state: State, 
     }
     for (index, example) in examples.prefix(rect.rows).enumerated() {
         grid.write(
-            exampleLine(example, session, state.glyphs), row: rect.row + index, column: rect.column + 1,
+            exampleLine(example, session, state.glyphs, isNarrow: rect.columns < 40), row: rect.row + index,
+            column: rect.column + 1,
             columns: rect.columns - 2, glyphs: state.glyphs)
     }
 }

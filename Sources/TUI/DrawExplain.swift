@@ -64,6 +64,7 @@ private func rowsTitle(_ session: OpenSession) -> String {
 }
 
 private func drawRows(_ session: OpenSession, _ rect: Rect, _ state: State, _ grid: inout Grid) {
+    guard !session.isFolds else { return drawMessage("No model is kept", rect, &grid) }
     guard let list = session.facts?.predictions else {
         let text: String
         switch session.source {
@@ -76,7 +77,7 @@ private func drawRows(_ session: OpenSession, _ rect: Rect, _ state: State, _ gr
     guard !rows.isEmpty, rect.rows > 1 else { return drawMessage("None", rect, &grid) }
     let selected = session.selectedPlace ?? 0
     let room = rect.rows - 1
-    let first = max(0, min(selected - room / 2, rows.count - room))
+    let first = firstRow(session, rect)
     let explained = Set(session.run.explanations.compactMap(\.row))
     for (offset, place) in rows.dropFirst(first).prefix(room).enumerated() {
         let line = rect.row + offset
@@ -103,6 +104,20 @@ private func drawRows(_ session: OpenSession, _ rect: Rect, _ state: State, _ gr
         column: rect.column + 1, columns: rect.columns - 2, glyphs: state.glyphs)
 }
 
+/// The first row that a list in `rect` shows.
+private func firstRow(_ session: OpenSession, _ rect: Rect) -> Int {
+    let room = rect.rows - 1
+    return max(0, min((session.selectedPlace ?? 0) - room / 2, session.explain.shown.count - room))
+}
+
+/// The place among the shown rows that is drawn in a row of the screen; nil: none.
+func listedPlace(_ session: OpenSession, _ pane: Pane, at row: Int) -> Int? {
+    let rect = pane.rect.inset()
+    guard (rect.row..<rect.row + rect.rows - 1).contains(row) else { return nil }
+    let place = firstRow(session, rect) + row - rect.row
+    return session.explain.shown.indices.contains(place) ? place : nil
+}
+
 /// A row's place, its true class and what it was taken for, and how sure the model is; the two names share the room.
 private func rowParts(
     _ row: PredictionList.Row, isSelected: Bool, columns: Int, _ session: OpenSession, _ state: State
@@ -110,12 +125,15 @@ private func rowParts(
     func part(_ text: String, _ role: Role) -> Part { Part(text, isSelected ? .selection : role) }
     let place = "#\(row.index) "
     if session.predictsNumbers {
+        let (truth, prediction) = (Double(row.truth), Double(row.prediction))
         return (
-            [part(place, .dim), part(Format.compact(Double(row.truth)), .text)],
-            Format.compact(Double(row.prediction))
+            [
+                part(place, .dim), part(Format.compact(truth), .text), part(state.ascii ? ">" : "→", .dim),
+                part(Format.compact(prediction), .text),
+            ], (prediction > truth ? "+" : "") + Format.compact(prediction - truth)
         )
     }
-    let value = Format.wholePercent(Double(row.prediction))
+    let value = sureness(Double(row.prediction))
     guard row.label != row.predicted else {
         return ([part(place, .dim), part(className(row.label, session), .text)], value)
     }
@@ -138,7 +156,9 @@ private func drawInstance(_ session: OpenSession, _ pane: Pane, _ state: State, 
     let title = session.explain.row.map { "Example #\($0)" } ?? "Example"
     guard let explanation = session.explanation ?? session.plainExplanation else {
         return drawMessage(
-            session.explain.row == nil ? "No row is selected" : "Enter explains the selected row",
+            session.explain.row == nil
+                ? "No row is selected"
+                : session.explain.fraction == nil ? "Enter explains the selected row" : "Asking the model",
             frame(pane, title, state, &grid), &grid)
     }
     let truth = explanation.label.map { ", true class \(className($0, session))" } ?? ""
@@ -242,6 +262,10 @@ private func drawWhy(_ session: OpenSession, _ pane: Pane, _ state: State, _ gri
     guard rect.rows > 2, rect.columns > 12 else { return }
     let inner = Rect(row: rect.row, column: rect.column + 1, rows: rect.rows, columns: rect.columns - 2)
     var lines: [[Part]] = []
+    if session.isFolds {
+        lines = wrapped(foldsHaveNoModel + ".", columns: inner.columns).map { [Part($0, .dim)] }
+        return write(lines, inner, state, &grid)
+    }
     if let failure = session.explain.failure {
         lines += wrapped(failure, columns: inner.columns).map { [Part($0, .bad)] }
         lines += wrapped("If the data have moved: `:data-in PATH` says where they are.", columns: inner.columns)
@@ -256,8 +280,11 @@ private func drawWhy(_ session: OpenSession, _ pane: Pane, _ state: State, _ gri
     }
     guard let explanation, let surrogate else {
         if lines.isEmpty, session.explain.fraction == nil {
+            let isOver = if case .ended = session.source { true } else { false }
             let asks =
-                "Enter explains the selected row: the model is asked about \(Format.count(session.explainSettings.samples)) variations of it, and a linear model of its answers says what matters there (LIME)."
+                isOver
+                ? "Enter explains the selected row: the model is asked about \(Format.count(session.explainSettings.samples)) variations of it, and a linear model of its answers says what matters there (LIME)."
+                : "Predictions are explained when the run has ended."
             lines = wrapped(asks, columns: inner.columns).map { [Part($0, .dim)] }
         }
         return write(lines, inner, state, &grid)
@@ -331,19 +358,21 @@ private func fidelityLines(
         case .fair: .text
         case .poor: .warning
         }
+    let isNumber = explanation.label == nil && explanation.probabilities.count == 1
+    func says(_ value: Double) -> String { isNumber ? Format.number(value) : Format.fixed(value, 3) }
     let repeats = explanation.settings.repeats
     let same = Int((surrogate.agreement * Double(repeats)).rounded())
     var facts: [[Part]] = [
         [Part("fit ", .dim), Part(surrogate.fit.rawValue, role, bold: true)],
-        [Part("R2 \(Format.number(surrogate.rSquared))", .dim)],
+        [Part("R2 \(Format.fixed(surrogate.rSquared, 2))", .dim)],
         [
             Part(
-                "surrogate \(Format.number(surrogate.localPrediction)), model \(Format.number(surrogate.modelPrediction))",
+                "surrogate \(says(surrogate.localPrediction)), model \(says(surrogate.modelPrediction))",
                 .dim)
         ],
     ]
     if explanation.settings.discretizer == .none, !explanation.values.isEmpty {
-        facts.append([Part("weights of one deviation", .dim)])
+        facts.append([Part("weight: one standard deviation more", .dim)])
     }
     if repeats > 1 {
         facts.append([
@@ -391,7 +420,6 @@ private func drawSurvey(_ session: OpenSession, _ rect: Rect, _ state: State, _ 
         return drawMessage(text, rect, &grid)
     }
     // Of accuracies the points, of numbers their own units.
-    let loss = session.predictsNumbers ? "RMSE gained" : "points of accuracy lost"
     func amount(_ value: Double) -> String {
         session.predictsNumbers ? Format.compact(value) : String(format: "%.2f", value * 100)
     }
@@ -404,14 +432,21 @@ private func drawSurvey(_ session: OpenSession, _ rect: Rect, _ state: State, _ 
     let firstBar = rect.column + 2 + widths.text
     let secondBar = firstBar + barColumns + 8
     heading("column", rect.column + 1, widths.text)
-    heading("\(loss) when shuffled", firstBar, barColumns + widths.number)
+    let loss = session.predictsNumbers ? "RMSE gained" : "accuracy points lost"
+    heading(
+        displayWidth(loss) + 14 < barColumns + widths.number ? "\(loss) when shuffled" : loss, firstBar,
+        barColumns + widths.number)
     if wide { heading("mean |weight|", secondBar + 10, barColumns) }
     let features = survey.features.sorted {
         ($1.importance, $1.meanWeight, $0.name) < ($0.importance, $0.meanWeight, $1.name)
     }
     let most = features.map(\.importance.magnitude).max() ?? 0
     let heaviest = features.map(\.meanWeight).max() ?? 0
-    let room = max(0, rect.rows - 2)
+    let picked = survey.picked.prefix(6).map { "#\($0)" }.joined(separator: " ")
+    var facts = [[Part("\(Format.count(survey.examples)) shuffled, \(Format.count(survey.rows)) explained", .dim)]]
+    if !picked.isEmpty { facts.append([Part("most telling \(picked)", .dim)]) }
+    let below = filled(facts, between: state.glyphs.dot, columns: rect.columns - 2)
+    let room = max(0, rect.rows - 1 - below.count)
     for (place, feature) in features.prefix(room).enumerated() {
         let row = rect.row + 1 + place
         grid.write([Part(feature.name)], row: row, column: rect.column + 1, columns: widths.text, glyphs: state.glyphs)
@@ -435,10 +470,9 @@ private func drawSurvey(_ session: OpenSession, _ rect: Rect, _ state: State, _ 
                 columns: 8, glyphs: state.glyphs)
         }
     }
-    let picked = survey.picked.prefix(6).map { "#\($0)" }.joined(separator: " ")
-    grid.write(
-        [
-            Part("\(Format.count(survey.examples)) examples shuffled, \(Format.count(survey.rows)) explained", .dim),
-            Part(picked.isEmpty ? "" : "\(state.glyphs.dot)most telling \(picked)", .dim),
-        ], row: rect.row + rect.rows - 1, column: rect.column + 1, columns: rect.columns - 2, glyphs: state.glyphs)
+    write(
+        below,
+        Rect(
+            row: rect.row + rect.rows - below.count, column: rect.column + 1, rows: below.count,
+            columns: rect.columns - 2), state, &grid)
 }

@@ -81,3 +81,49 @@ private func drawErrors(
         line(top + 1 + index, "#\(miss.index)", cells(numbers.map { Format.compact($0) }), .text)
     }
 }
+
+/// The residuals where they have the focus, else the predictions beside the truth, as files.
+func saveRegression(
+    _ evaluated: RunEvent.Evaluated, _ detail: RegressionDetail, _ session: OpenSession, _ state: State
+) -> [Command] {
+    let target = session.run.head?.target ?? ""
+    let name = "\(session.name)-\(evaluated.split.rawValue)"
+    let moment = momentWords(evaluated, session)
+    if state.focusedPane == .residuals {
+        let reach = detail.reach > 0 ? detail.reach : 1
+        let width = 2 * reach / Double(max(1, detail.residuals.count))
+        let edges = detail.residuals.indices.map { -reach + Double($0) * width }
+        let rows = zip(edges, detail.residuals).map { "\($0),\($0 + width),\($1)" }
+        let chart = LineChart(
+            series: [
+                Series(
+                    name: "examples", x: edges.map { $0 + width / 2 }, y: detail.residuals.map(Double.init),
+                    role: .series(1))
+            ], x: ChartAxis(label: "true - predicted \(target)", unit: .plain),
+            y: ChartAxis(label: "examples", unit: .plain),
+            glyphs: state.glyphs)
+        return [
+            .save(
+                name: "\(name)-residuals",
+                csv: (["from,to,examples"] + rows).map { $0 + "\r\n" }.joined(),
+                svg: chart.svg(width: 640, height: 480, title: "\(session.name): residuals, \(moment)"))
+        ]
+    }
+    let pairs = detail.pairs.map { (truth: Double($0.truth), prediction: Double($0.prediction)) }
+    let ends = pairs.flatMap { [$0.truth, $0.prediction] }.filter(\.isFinite)
+    let diagonal = [ends.min() ?? 0, ends.max() ?? 1]
+    let chart = LineChart(
+        series: [
+            Series(name: "exact", x: diagonal, y: diagonal, role: .dim),
+            Series(
+                name: "predictions", x: pairs.map(\.truth), y: pairs.map(\.prediction), role: .series(0), kind: .points),
+        ], x: ChartAxis(label: "true \(target)", unit: .plain), y: ChartAxis(label: "predicted", unit: .plain),
+        glyphs: state.glyphs)
+    return [
+        .save(
+            name: "\(name)-predictions",
+            csv: (["true,predicted,residual"] + detail.pairs.map { "\($0.truth),\($0.prediction),\($0.residual)" })
+                .map { $0 + "\r\n" }.joined(),
+            svg: chart.svg(width: 640, height: 560, title: "\(session.name): predictions, \(moment)"))
+    ]
+}

@@ -17,6 +17,9 @@ enum EngineLog {
     static func reason(_ path: String) -> String? {
         guard let bytes = FileManager.default.contents(atPath: path) else { return nil }
         let lines = String(decoding: bytes.suffix(4096), as: UTF8.self).split(separator: "\n")
-        return lines.isEmpty ? nil : lines.suffix(6).joined(separator: " ")
+        guard !lines.isEmpty else { return nil }
+        // Who said it is known here.
+        let text = lines.suffix(6).joined(separator: " ")
+        return text.hasPrefix("workbench: ") ? String(text.dropFirst("workbench: ".count)) : text
     }
 }

@@ -16,8 +16,12 @@ struct GalleryView: Sendable, Equatable {
 func galleryExamples(_ session: OpenSession, _ view: GalleryView) -> [Mistake] {
     guard let facts = session.facts else { return [] }
     guard let cell = view.cell else {
-        return facts.mistakes.filter {
-            session.evaluate.selectedClass == nil || $0.label == session.evaluate.selectedClass
+        guard let chosen = session.evaluate.selectedClass else { return facts.mistakes }
+        let own = facts.mistakes.filter { $0.label == chosen }
+        guard own.isEmpty else { return own }
+        // The worst of all may be of other classes.
+        return facts.cellExamples.filter { $0.label == chosen && !$0.isRight }.sorted {
+            $0.probability > $1.probability
         }
     }
     // Sessions of earlier versions keep the worst mistakes alone.
@@ -175,7 +179,7 @@ private func drawPictures(
                 Cell(" ", Style(.selection)))
         }
         let caption =
-            "\(isSelected ? state.glyphs.pointer : "")#\(example.index) \(Format.wholePercent(example.probability))"
+            "\(isSelected ? state.glyphs.pointer : "")#\(example.index) \(sureness(example.probability))"
         grid.write(
             [Part(caption, isSelected ? .selection : .dim)], row: place.row + place.rows, column: place.column,
             columns: layout.width - 1, glyphs: state.glyphs)
@@ -276,12 +280,14 @@ private func text(of value: Mistake.Value) -> String {
 }
 
 /// An example of a table in a line: what it is taken for, then its unusual values, then the others.
-func exampleLine(_ example: Mistake, _ session: OpenSession, _ glyphs: GlyphSet) -> [Part] {
+func exampleLine(
+    _ example: Mistake, _ session: OpenSession, _ glyphs: GlyphSet, isNarrow: Bool = false
+) -> [Part] {
     let columns = session.facts?.data?.summary?.columns ?? []
     var parts = [
         Part("#\(example.index) ", .dim), Part(session.className(example.label)), Part(glyphs.arrow, .dim),
         Part(session.className(example.predicted), example.isRight ? .good : .bad),
-        Part(" \(Format.percent(example.probability))  ", .dim),
+        Part(" \(isNarrow ? sureness(example.probability) : Format.percent(example.probability))  ", .dim),
     ]
     for (value, unusual) in judged(example, columns) {
         let mark = unusual?.mark(glyphs) ?? ""

@@ -75,10 +75,11 @@ func curveClasses(_ detail: EvaluationDetail, _ session: OpenSession) -> [Int] {
 
 /// Makes a chart of the shown evaluation.
 func picture(
-    _ chart: EvaluateChart, _ detail: EvaluationDetail, _ session: OpenSession, _ glyphs: GlyphSet, wide: Bool = true
+    _ chart: EvaluateChart, _ detail: EvaluationDetail, _ session: OpenSession, _ glyphs: GlyphSet, columns: Int = .max
 ) -> EvaluatePicture {
     let maker = PictureMaker(
-        detail: detail, session: session, glyphs: glyphs, wide: wide, classes: curveClasses(detail, session))
+        detail: detail, session: session, glyphs: glyphs, wide: columns >= 44, isBrief: columns < 100,
+        classes: curveClasses(detail, session))
     switch chart {
     case .roc: return maker.roc
     case .precisionRecall: return maker.precisionRecall
@@ -93,6 +94,8 @@ private struct PictureMaker {
     let glyphs: GlyphSet
     /// There is room for names of axes and intervals in the legend.
     let wide: Bool
+    /// The legend of five curves has room for short names alone.
+    let isBrief: Bool
     let classes: [Int]
 
     private var only: Int? { classes.count == 1 ? classes[0] : nil }
@@ -102,8 +105,9 @@ private struct PictureMaker {
     /// A measure of a class with its interval.
     private func measure(_ name: String, _ value: Double?, _ interval: Interval?) -> String {
         guard let value, value.isFinite else { return "\(name) undefined" }
-        let range = wide ? intervalText(interval, glyphs) : ""
-        return "\(name) \(percentText(value))" + (range.isEmpty ? "" : " \(range)")
+        let decimals = areaDecimals([value])
+        let range = wide ? intervalText(interval, glyphs, decimals: decimals) : ""
+        return "\(name) \(percentText(value, decimals: decimals))" + (range.isEmpty ? "" : " \(range)")
     }
 
     private var undefined: String {
@@ -143,7 +147,8 @@ private struct PictureMaker {
         }
         guard !series.isEmpty else { return .nothing(undefined) }
         var chart = LineChart(
-            series: series, x: fractions("false positives"), y: fractions("true positives"), glyphs: glyphs)
+            series: series, x: fractions(wide ? "false positives" : "FPR"), y: fractions("true positives"),
+            glyphs: glyphs)
         chart.diagonal = true
         if let only, let curve = OperatingCurve(detail, class: only) {
             let ranges = curve.points.map { Interval.wilson($0.truePositives, of: $0.positives) }
@@ -271,13 +276,16 @@ private struct PictureMaker {
         let costs = session.evaluate.costs
         let worst = points.points.map { $0.cost(costs) }.max() ?? 0
         var series = [
-            curve("precision", points, .series(0)) { $0.precision }, curve("recall", points, .series(1)) { $0.recall },
+            curve(isBrief ? "prec." : "precision", points, .series(0)) { $0.precision },
+            curve("recall", points, .series(1)) { $0.recall },
             curve("F1", points, .series(2)) { $0.f1 },
-            curve("specificity", points, .series(3)) { $0.specificity },
+            curve(isBrief ? "spec." : "specificity", points, .series(3)) { $0.specificity },
         ]
         if worst > 0 {
             series.append(
-                curve("cost, of \(Format.number(worst))", points, .series(5)) { $0.cost(costs) / worst })
+                curve(isBrief ? "cost" : "cost, of \(Format.number(worst))", points, .series(5)) {
+                    $0.cost(costs) / worst
+                })
         }
         var chart = LineChart(series: series, x: x, y: fractions(""), glyphs: glyphs)
         chart.showsLastValues = false
@@ -313,7 +321,7 @@ func drawPicture(
     _ chart: EvaluateChart, _ detail: EvaluationDetail, _ session: OpenSession, _ rect: Rect, _ state: State,
     _ grid: inout Grid
 ) {
-    switch picture(chart, detail, session, state.glyphs, wide: rect.columns >= 44) {
+    switch picture(chart, detail, session, state.glyphs, columns: rect.columns) {
     case .lines(let lines): lines.draw(into: &grid, in: rect)
     case .calibration(let calibration): calibration.draw(into: &grid, in: rect)
     case .nothing(let text):

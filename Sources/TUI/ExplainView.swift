@@ -36,6 +36,8 @@ struct ExplainView: Sendable, Equatable {
     var fraction: Double?
     /// Why the last question was not answered.
     var failure: String?
+    /// The gallery that the row was come to from; the way back leads there.
+    var origin: GalleryView?
 }
 
 extension OpenSession {
@@ -55,7 +57,8 @@ extension OpenSession {
 
     /// Lists the rows that the filter shows, and selects one of them.
     mutating func listRows() {
-        guard let list = facts?.predictions else {
+        // Facts may come before the events that say what the run predicts.
+        guard let list = facts?.predictions, run.head != nil else {
             explain.shown = []
             return
         }

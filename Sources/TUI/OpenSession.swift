@@ -141,6 +141,9 @@ struct OpenSession: Sendable, Equatable {
     /// Whether the run predicts numbers, not classes.
     var predictsNumbers: Bool { run.head?.target != nil }
 
+    /// Whether this is a cross-validation, or one of its folds: no model is kept then.
+    var isFolds: Bool { whole.head?.folds != nil || fold != nil }
+
     /// Whether there is a moment to go to.
     var hasTimeline: Bool { run.head != nil && !events.isEmpty }
 

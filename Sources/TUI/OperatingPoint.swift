@@ -198,18 +198,30 @@ extension OpenSession {
     }
 }
 
-/// "97.1": a fraction in percent with one decimal, 100 only where it is all; "-" where it is undefined.
-func percentText(_ value: Double?) -> String {
+/// "97.1": a fraction in percent with so many decimals, 100 only where it is all; "-" where it is undefined.
+func percentText(_ value: Double?, decimals: Int = 1) -> String {
     guard let value, value.isFinite, value.magnitude < 1e9 else { return "-" }
-    let tenths = Int((value * 1000).rounded())
-    if tenths % 1000 == 0, tenths > 0, tenths == 1000 { return value < 1 ? "99.9" : "100" }
-    return "\(value < 0 && tenths != 0 ? "-" : "")\(tenths.magnitude / 10).\(tenths.magnitude % 10)"
+    if value == 1 { return "100" }
+    let text = Format.fixed(value * 100, decimals)
+    // What is less than all does not say all.
+    return value < 1 && text.hasPrefix("100") ? "99." + String(repeating: "9", count: decimals) : text
 }
 
 /// "[92.7–98.9]", in percent; empty without an interval.
-func intervalText(_ interval: Interval?, _ glyphs: GlyphSet) -> String {
+func intervalText(_ interval: Interval?, _ glyphs: GlyphSet, decimals: Int = 1) -> String {
     guard let interval, interval.low.isFinite, interval.high.isFinite else { return "" }
-    return "[\(percentText(interval.low))\(glyphs.pick("–", "-"))\(percentText(interval.high))]"
+    let (low, high) = (percentText(interval.low, decimals: decimals), percentText(interval.high, decimals: decimals))
+    return "[\(low)\(glyphs.pick("–", "-"))\(high)]"
+}
+
+/// Decimals of a percent with which areas can be told from one another: next to 1 one is too few.
+func areaDecimals(_ areas: some Sequence<Double?>) -> Int {
+    areas.contains { $0.map { $0 >= 0.995 && $0 < 1 } ?? false } ? 2 : 1
+}
+
+/// "98 %", and ">99 %" for what is not all.
+func sureness(_ probability: Double) -> String {
+    probability >= 0.995 && probability < 1 ? ">99 %" : Format.wholePercent(probability)
 }
 
 /// An interval of two numbers that may be missing.

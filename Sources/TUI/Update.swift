@@ -57,7 +57,10 @@ private func take(_ news: FeedNews, _ state: inout State) -> [Command] {
     case .opened(let name):
         state.session?.name = name
         if state.session?.source == .starting { state.session?.source = .reading }
-    case .events(let events): state.session?.take(events)
+    case .events(let events):
+        let wasUnknown = state.session?.run.head == nil
+        state.session?.take(events)
+        if wasUnknown { state.session?.listRows() }
     case .facts(let facts):
         state.session?.facts = facts
         state.session?.listRows()
@@ -132,7 +135,8 @@ func perform(_ action: Action, _ state: inout State) -> [Command] {
     case .gallery(let view):
         if action == .explainExample, let session = state.session {
             let examples = galleryExamples(session, view)
-            return examples.indices.contains(view.selected) ? explain(row: examples[view.selected].index, &state) : []
+            return examples.indices.contains(view.selected)
+                ? explain(row: examples[view.selected].index, from: view, &state) : []
         }
         lookAtGallery(action, view, &state)
         return []
@@ -154,6 +158,12 @@ func perform(_ action: Action, _ state: inout State) -> [Command] {
     case .cancel where state.session?.charts.cursor != nil && state.screen == .train:
         state.session?.charts.cursor = nil
     case .cancel where state.screen == .explain && state.session?.explain.fraction != nil: return [.ask(.cancel)]
+    case .back where state.screen == .explain && state.session?.explain.origin != nil,
+        .cancel where state.screen == .explain && !state.isZoomed && state.session?.explain.origin != nil:
+        let origin = state.session?.explain.origin
+        let commands = show(.evaluate, &state)
+        state.overlay = origin.map(Overlay.gallery)
+        return commands
     case .cancel where state.session?.evaluate.threshold != nil && state.screen == .evaluate:
         state.session?.evaluate.threshold = nil
     case .cancel where state.isZoomed: state.isZoomed = false
@@ -172,6 +182,7 @@ func show(_ screen: ScreenID, _ state: inout State) -> [Command] {
         state.screen = screen
         state.isZoomed = false
         state.session?.scroll = 0
+        state.session?.explain.origin = nil
         if screen == .explain { return explainScreenShown(&state) }
     }
     return screen == .runs ? [.list] : []

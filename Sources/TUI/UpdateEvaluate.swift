@@ -7,12 +7,16 @@ import Experiments
 /// What a key does on Evaluate where classes are predicted; nil: it is none of these.
 func performInEvaluate(_ action: Action, _ state: inout State) -> [Command]? {
     guard state.screen == .evaluate, let session = state.session else { return nil }
+    if action == .save, session.predictsNumbers, let evaluated = evaluation(session), let detail = evaluated.regression
+    {
+        return saveRegression(evaluated, detail, session, state)
+    }
     switch action {
     case .nextChart, .thresholdCursor, .nextBest, .costs, .thresholdLeft, .thresholdRight, .thresholdFarLeft,
         .thresholdFarRight, .cellUp, .cellDown, .cellLeft, .cellRight, .openGallery, .save:
         guard !session.predictsNumbers, evaluation(session)?.detail != nil else {
             state.notice = Notice(
-                text: session.predictsNumbers
+                text: session.predictsNumbers && action != .save
                     ? "This belongs to classes; this run predicts a number" : "Nothing was measured yet at this moment",
                 role: .warning)
             return []

@@ -7,16 +7,23 @@ import Foundation
 /// The screen comes to be seen: rows are listed, and asked for where the session has none.
 func explainScreenShown(_ state: inout State) -> [Command] {
     state.session?.listRows()
-    guard let session = state.session, session.facts != nil, session.facts?.predictions == nil else { return [] }
+    guard let session = state.session, session.facts != nil, session.facts?.predictions == nil, !session.isFolds else {
+        return []
+    }
     guard case .ended = session.source else { return [] }
     state.session?.explain.fraction = 0
     return [.ask(.predictions)]
 }
 
-/// Shows example `row` of the data set on the screen, and asks why the model says what it says of it.
-func explain(row: Int, _ state: inout State) -> [Command] {
+/// Shows example `row` of the data set on the screen, and asks why the model says what it says of it; back leads to `origin`.
+func explain(row: Int, from origin: GalleryView, _ state: inout State) -> [Command] {
+    guard state.session?.isFolds == false else {
+        state.notice = Notice(text: foldsHaveNoModel, role: .warning)
+        return []
+    }
     state.overlay = nil
     var commands = show(.explain, &state)
+    state.session?.explain.origin = origin
     guard let session = state.session else { return commands }
     state.session?.explain.row = row
     state.session?.explain.changes = []
@@ -68,10 +75,19 @@ func performInExplain(_ action: Action, _ state: inout State) -> [Command]? {
     return []
 }
 
+/// Why no prediction of a cross-validation is explained.
+let foldsHaveNoModel = "A cross-validation keeps no model: train one to explain it"
+
 /// Asks the analyst, who is started when there is none.
 func ask(_ question: AnalystQuestion, _ state: inout State) -> [Command] {
     guard let session = state.session else { return [] }
+    guard !session.isFolds else {
+        state.session?.explain.showsSurvey = false
+        state.notice = Notice(text: foldsHaveNoModel, role: .warning)
+        return []
+    }
     guard case .ended = session.source else {
+        state.session?.explain.showsSurvey = false
         state.notice = Notice(text: "Predictions are explained when the run has ended", role: .warning)
         return []
     }
@@ -108,15 +124,26 @@ private func moveInExplain(by rows: Int, _ state: inout State) {
             .count ?? 0
         state.session?.explain.column = min(max(0, session.explain.column + rows), max(0, count - 1))
     default:
-        guard let list = session.facts?.predictions, !session.explain.shown.isEmpty else { return }
-        let place = min(max(0, (session.selectedPlace ?? 0) + rows), session.explain.shown.count - 1)
-        let row = list[session.explain.shown[place]].index
-        guard row != session.explain.row else { return }
-        state.session?.explain.row = row
-        state.session?.explain.changes = []
-        state.session?.explain.surrogate = 0
-        state.session?.explain.failure = nil
+        guard !session.explain.shown.isEmpty else { return }
+        select(place: min(max(0, (session.selectedPlace ?? 0) + rows), session.explain.shown.count - 1), &state)
     }
+}
+
+/// Selects a row by its place among the shown ones.
+private func select(place: Int, _ state: inout State) {
+    guard let session = state.session, let list = session.facts?.predictions else { return }
+    let row = list[session.explain.shown[place]].index
+    guard row != session.explain.row else { return }
+    state.session?.explain.row = row
+    state.session?.explain.changes = []
+    state.session?.explain.surrogate = 0
+    state.session?.explain.failure = nil
+}
+
+/// A click into the list of rows.
+func selectRow(_ pane: Pane, at row: Int, _ state: inout State) {
+    guard let session = state.session, let place = listedPlace(session, pane, at: row) else { return }
+    select(place: place, &state)
 }
 
 /// A prompt for the selected value.

@@ -307,7 +307,10 @@ func click(row: Int, column: Int, _ state: inout State) -> [Command] {
     }
     guard state.screen == .runs else {
         if let pane = shownPanes(state).first(where: { $0.rect.contains(row: row, column: column) }) {
+            let cell = matrixCell(pane, row: row, column: column, state)
             state.focus[state.screen] = pane.id
+            if let cell { state.session?.evaluate.cell = cell }
+            if pane.id == .rows { selectRow(pane, at: row, &state) }
         }
         return []
     }

@@ -254,10 +254,64 @@ struct EvaluateUpdateTests {
         // Numbers have none of it.
         state = State(120, 40)
         state.openNumbers(screen: "3")
-        for key in ["c", "b", "v", "C", "w"] as [Unicode.Scalar] {
+        for key in ["c", "b", "v", "C"] as [Unicode.Scalar] {
             #expect(state.press(.character(key)).isEmpty)
             #expect(state.notice?.role == .warning && state.overlay == nil)
         }
+    }
+
+    @Test func chartsOfNumbersAreFiles() {
+        var state = State(120, 40)
+        state.openNumbers(screen: "3")
+        guard let detail = state.session.flatMap({ evaluation($0)?.regression }),
+            case .save(let name, let csv, let svg)? = state.press(.character("w")).first
+        else {
+            Issue.record("nothing is written")
+            return
+        }
+        #expect(name.hasSuffix("-predictions") && svg.hasPrefix("<?xml"))
+        #expect(csv.split(separator: "\r\n").count == detail.pairs.count + 1)
+        state.press(.tab)
+        #expect(state.focusedPane == .residuals)
+        guard case .save(let second, let bins, _)? = state.press(.character("w")).first else {
+            Issue.record("no residuals are written")
+            return
+        }
+        #expect(second.hasSuffix("-residuals"))
+        let rows = bins.split(separator: "\r\n").dropFirst().map { $0.split(separator: ",").compactMap { Double($0) } }
+        #expect(rows.map { Int($0[2]) } == detail.residuals)
+        #expect(abs((rows.first?[0] ?? 0) + detail.reach) < 1e-9 && abs((rows.last?[1] ?? 0) - detail.reach) < 1e-6)
+    }
+
+    /// Wherever the picked cell is drawn, a click picks it; beside the matrix a click picks none.
+    @Test(arguments: [(80, 24), (120, 40), (200, 60)])
+    func clicksPickCells(columns: Int, rows: Int) {
+        var state = opened("digits-cnn")
+        state.columns = columns
+        state.rows = rows
+        guard let pane = shownPanes(state).first(where: { $0.id == .confusion })?.rect else {
+            Issue.record("no matrix")
+            return
+        }
+        var found: [MatrixCell] = []
+        for row in pane.row..<pane.row + pane.rows {
+            for column in pane.column..<pane.column + pane.columns {
+                var clicked = state
+                clicked.take(.input(.click(row: row, column: column)))
+                #expect(clicked.focusedPane == .confusion)
+                if let cell = clicked.session?.evaluate.cell, !found.contains(cell) { found.append(cell) }
+            }
+        }
+        let classes = state.session?.run.head?.classes.count ?? 0
+        #expect(found.count == classes * classes)
+    }
+
+    @Test func areasNextToOneAreToldApart() {
+        #expect(areaDecimals([0.9, 0.98, nil]) == 1 && areaDecimals([0.9, 0.9991]) == 2 && areaDecimals([1]) == 1)
+        #expect(percentText(0.99912, decimals: 2) == "99.91" && percentText(0.999999, decimals: 2) == "99.99")
+        #expect(percentText(1, decimals: 2) == "100" && percentText(0.9999) == "99.9" && percentText(-0.05) == "-5.0")
+        #expect(
+            intervalText(Interval(low: 0.9985, high: 0.99996), .ascii, decimals: 2) == "[99.85-99.99]")
     }
 }
 

@@ -17,7 +17,9 @@ public enum ExplainError: Error, Equatable, CustomStringConvertible {
             "There is no row \(row): the data set '\(name)' has \(rows) examples, 0 to \(rows - 1)."
         case .noColumns(let path): "The model in \(path) takes images, which have no columns to be changed."
         case .noSuchColumn(let name, let columns):
-            "There is no column '\(name)': the model's columns are \(listed(columns))."
+            columns.isEmpty
+                ? "There is no column '\(name)': the model takes images, whose pixels have no names."
+                : "There is no column '\(name)': the model's columns are \(listed(columns))."
         case .columnOutOfRange(let column, let columns):
             "There is no column \(column): the model has \(columns) columns, 0 to \(columns - 1)."
         case .notANumber(let column, let text):
