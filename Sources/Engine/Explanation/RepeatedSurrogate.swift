@@ -62,7 +62,7 @@ struct RepeatedSurrogate {
         rankCorrelation = mean { Self.correlation(unordered.map(\.weight), $0.coefficients) }
     }
 
-    /// Whether the mean of `leads` is above 0 beyond doubt: Student's t with a probability of 99.5 %. A single one can't say.
+    /// Whether the mean of `leads` is above 0 beyond doubt: Student's t with a probability of 97.5 %. A single one can't say.
     private static func isClear(_ leads: [Double]) -> Bool {
         guard leads.count > 1 else { return true }
         let count = Double(leads.count)
@@ -73,7 +73,7 @@ struct RepeatedSurrogate {
     }
 
     /// Of 1, 2, … degrees of freedom; the last one for all that follow.
-    private static let studentQuantiles = [63.657, 9.925, 5.841, 4.604, 4.032, 3.707, 3.499, 3.355, 3.250, 3.169]
+    private static let studentQuantiles = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228]
 
     /// Places of `weights`, the largest without its sign first, equal ones in their order.
     static func ranked(_ weights: [Double]) -> [Int] {
