@@ -63,7 +63,7 @@ extension VariantRecipe {
         var reasons: [String] = []
         switch pruning {
         case nil: break
-        case .twoOfFour: reasons.append("zeros are multiplied like other weights: no kernel here skips two of four")
+        case .twoOfFour: reasons.append("zeros are multiplied like other weights, as no kernel here skips two of four")
         default: reasons.append("zeros are multiplied like other weights")
         }
         if clusters != nil { reasons.append("shared values are unpacked to float32") }

@@ -103,6 +103,11 @@ public struct VariantRecipe: Sendable, Hashable, CustomStringConvertible {
     /// Whether training afterwards can win something back: weights that were taken out are missed, rounding hardly is.
     public var isTrainable: Bool { channels != nil || pruning != nil || clusters != nil }
 
+    /// How many times it is trained on: after something was taken out, and after weights came to share values.
+    public var stagesOfTraining: Int {
+        (channels != nil || pruning != nil ? 1 : 0) + (clusters != nil ? 1 : 0)
+    }
+
     /// What there is, for help and refusals.
     public static let known =
         "f16, bf16, int8, dynamic, int4, pruneN (percent), pruneN-layer, 2:4, channelsN (percent), clusterN (2 to 256), and one of each kind joined by + (prune80+cluster16)"

@@ -75,7 +75,8 @@ public final class Comparison {
     @discardableResult
     private func add(_ variant: Variant, _ inference: Inference, fineTuned: Bool) -> VariantLine {
         let file = VariantFile.encode(
-            variant, of: maker.model.network, fineTuned: fineTuned ? tuning?.epochs ?? 0 : 0)
+            variant, of: maker.model.network,
+            fineTuned: fineTuned ? (tuning?.epochs ?? 0) * variant.recipe.stagesOfTraining : 0)
         let predicted = Self.predicted(inference, classes: maker.classes)
         let hits = Self.hits(predicted, inference.labels)
         let matrix = ConfusionMatrix(
@@ -87,7 +88,12 @@ public final class Comparison {
         let sparsity = variant.sparsity
         let mcNemar = McNemarTest(first: baseHits, second: hits)
         var notes = [variant.recipe.noteOfSpeed].compactMap { $0 }
-        if variant.recipe.isTrainable, !fineTuned { notes.append("not fine-tuned") }
+        if let tuning, fineTuned {
+            let stages = variant.recipe.stagesOfTraining * tuning.epochs
+            notes.append("trained \(stages) \(stages == 1 ? "epoch" : "epochs") longer than the baseline")
+        } else if variant.recipe.isTrainable {
+            notes.append("not fine-tuned")
+        }
         let line = VariantLine(
             variant: variant.recipe.name, bytes: file.count, gzipBytes: VariantFile.gzipSize(file),
             parameters: variant.network.parameterCount, nonzeroWeights: sparsity.weights - sparsity.zeros,

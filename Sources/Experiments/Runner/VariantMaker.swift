@@ -89,7 +89,7 @@ public final class VariantMaker {
             ties = WeightTies(masks)
         }
         let loses = recipe.channels != nil || recipe.pruning != nil
-        let stages = loses && recipe.clusters != nil ? 2.0 : 1
+        let stages = Double(max(1, recipe.stagesOfTraining))
         if let tuning, loses {
             weights = try tune(
                 network, weights, tuning, ties, pruning: isGradual ? recipe.pruning : nil, recipe
