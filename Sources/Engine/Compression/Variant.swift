@@ -72,6 +72,9 @@ extension VariantRecipe {
         case .int8, .dynamic: reasons.append("weights are bytes, but activations and arithmetic stay float32")
         case nil: break
         }
-        return reasons.isEmpty ? nil : reasons.joined(separator: "; ") + ": only the file is smaller"
+        return reasons.isEmpty
+            ? nil
+            : reasons.joined(separator: "; ")
+                + (channels == nil ? ": only the file is smaller" : ": only fewer channels can make it quicker")
     }
 }

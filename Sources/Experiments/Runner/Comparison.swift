@@ -144,6 +144,13 @@ public final class Comparison {
                     lines[index].percentile95 = sorted[min(sorted.count - 1, sorted.count * 95 / 100)]
                 } else {
                     lines[index].imagesPerSecond = Double(batch) / median
+                    if variants[index].recipe.channels != nil,
+                        lines[index].imagesPerSecond < lines[0].imagesPerSecond * 1.05
+                    {
+                        lines[index].note +=
+                            (lines[index].note.isEmpty ? "" : "; ")
+                            + "no quicker with fewer channels: kernels compute whole blocks of them"
+                    }
                 }
             }
         }
