@@ -46,6 +46,29 @@ int64_t wb_gunzip(const uint8_t *bytes, size_t count, uint8_t *output, size_t ca
     return (int64_t)given;
 }
 
+int64_t wb_gzip_size(const uint8_t *bytes, size_t count) {
+    z_stream stream = {0};
+    if (deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY) != Z_OK) return -1;
+    uint8_t output[1 << 14];
+    size_t taken = 0;
+    int64_t given = 0;
+    int status = Z_OK;
+    while (status == Z_OK) {
+        // zlib counts in 32 bits: feed it in pieces.
+        size_t in = count - taken;
+        if (in > 1u << 30) in = 1u << 30;
+        stream.next_in = (Bytef *)(bytes + taken);
+        stream.avail_in = (uInt)in;
+        stream.next_out = output;
+        stream.avail_out = sizeof output;
+        status = deflate(&stream, taken + in == count ? Z_FINISH : Z_NO_FLUSH);
+        taken += in - stream.avail_in;
+        given += sizeof output - stream.avail_out;
+    }
+    deflateEnd(&stream);
+    return status == Z_STREAM_END ? given : -1;
+}
+
 bool wb_sha256(const void *bytes, size_t count, uint8_t *digest) {
     unsigned int length = 0;
     return EVP_Digest(bytes, count, digest, &length, EVP_sha256(), NULL) == 1 && length == 32;

@@ -19,6 +19,8 @@ struct EvaluateCommand: ParsableCommand {
     var against: String?
     @Option(help: "Where the data are now, if they moved.") var data: String?
     @Flag(help: "The best checkpoint instead of the last.") var best = false
+    @Option(help: "A smaller variant that `compare` has kept in the session, such as prune80+cluster16.")
+    var variant: String?
     @Option(help: "How often an interval should hold the true value.") var level = Interval.usualLevel
     @OptionGroup var workerOptions: WorkerOptions
     @OptionGroup var sessionOptions: SessionOptions
@@ -28,7 +30,7 @@ struct EvaluateCommand: ParsableCommand {
         guard level >= 0.5, level <= 0.9999 else {
             throw ValidationError("--level \(level) is not between 0.5 and 0.9999.")
         }
-        let model = try TrainedModel(session: sessionOptions.path(of: session), best: best)
+        let model = try TrainedModel(session: sessionOptions.path(of: session), best: best, variant: variant)
         let workers = workerOptions.workers ?? Machine.processors
         let result: TrainedModel.Evaluation
         var comparison: TrainedModel.Comparison?

@@ -16,12 +16,14 @@ struct PredictCommand: ParsableCommand {
     @Argument(help: "The session: a file, or its name in the sessions folder.") var session: String
     @Argument(help: "An image, a folder of images, an IDX or a CSV file, or - for standard input.") var input: String
     @Flag(help: "The best checkpoint instead of the last.") var best = false
+    @Option(help: "A smaller variant that `compare` has kept in the session, such as prune80+cluster16.")
+    var variant: String?
     @OptionGroup var workerOptions: WorkerOptions
     @OptionGroup var sessionOptions: SessionOptions
     @Flag(help: "One JSON object a line for each example, on stdout.") var json = false
 
     func run() throws {
-        let model = try TrainedModel(session: sessionOptions.path(of: session), best: best)
+        let model = try TrainedModel(session: sessionOptions.path(of: session), best: best, variant: variant)
         let input = try PredictionInput(path: input, for: model.preprocessing)
         for skipped in input.skipped { Output.note("\(skipped.path) was skipped: \(skipped.reason)") }
         let inference = try model.infer(

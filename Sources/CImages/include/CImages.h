@@ -47,6 +47,9 @@ void wb_image_grey(const uint8_t *_Nonnull planes, size_t count, uint8_t *_Nonnu
 int64_t wb_gunzip(
     const uint8_t *_Nonnull bytes, size_t count, uint8_t *_Nonnull output, size_t capacity, char *_Nonnull error);
 
+/// How many bytes gzip makes of `count` bytes at its highest level; -1: zlib refused.
+int64_t wb_gzip_size(const uint8_t *_Nonnull bytes, size_t count);
+
 /// SHA-256 of `count` bytes into the 32 bytes of `digest`. False: libcrypto refused.
 bool wb_sha256(const void *_Nullable bytes, size_t count, uint8_t *_Nonnull digest);
 

@@ -183,6 +183,18 @@ public struct Network: Sendable, Equatable {
         layers = lowering.layers
     }
 
+    /// `other` with other numbers of channels or units in the layers `widths`; convolutions of single channels follow.
+    /// Parameters keep their names, so that weights can be carried over.
+    /// - Throws: ``NetworkError`` where the shapes do not fit any more.
+    public init(_ other: Network, widths: [Int: Int]) throws(NetworkError) {
+        var lowering = Lowering(input: other.input, classes: other.classes)
+        try lowering.append(other.layers, widths: widths)
+        lowering.takeReLUs()
+        input = other.input
+        classes = other.classes
+        layers = lowering.layers
+    }
+
     /// All parameters, first layer first, weight before bias.
     public var parameters: [ParameterShape] { layers.flatMap(\.parameters) }
     /// Number of values that are trained.
@@ -260,6 +272,30 @@ private struct Lowering {
             spec, at: layers.count, place: place, inputs: inputs, input: shape(inputs[0]), classes: classes)
         layers.append(layer)
         return layer.index
+    }
+
+    /// Appends layers that were taken apart already, some of them with other widths.
+    mutating func append(_ others: [NetworkLayer], widths: [Int: Int]) throws(NetworkError) {
+        for other in others {
+            var spec = other.spec
+            switch spec {
+            case .conv(let conv) where other.isDepthwise && other.writtenAs == LayerSpec.depthwiseName:
+                spec = .depthwiseConv(conv)
+            case .conv(var conv):
+                conv.filters = widths[other.index] ?? conv.filters
+                // As many groups as channels, whoever wrote it so.
+                if other.isDepthwise, case .image(let channels, _, _) = shape(other.inputs[0]) {
+                    (conv.filters, conv.groups) = (channels, channels)
+                }
+                spec = .conv(conv)
+            case .dense(let units, let activation, let initializer):
+                spec = .dense(
+                    units: widths[other.index] ?? units, activation: activation, initializer: initializer)
+            default: break
+            }
+            let added = try add(spec, other.inputs, "\(other.index + 1)")
+            layers[added].writtenAs = other.writtenAs
+        }
     }
 
     /// A ReLU layer right after arithmetic that nobody else looks at is computed with it.

@@ -80,6 +80,8 @@ public final class Trainer {
     /// How many times each of `order` came before in the epoch; nil: each comes once.
     private let turns: UnsafeMutablePointer<UInt16>?
     private var orderedEpoch = 0
+    /// What weights must keep; nil: nothing.
+    private var ties: PlacedTies?
     private let arena = Arena()
 
     /// Plans training of `network` on the examples `train` of `data`.
@@ -236,8 +238,15 @@ public final class Trainer {
         input.pointee.update = Update(
             spec.optimizer, learningRate: rate, step: step, averageDecay: spec.averageDecay)
         let outcome = current.run(on: team, takesTime: step % Self.timedEvery == 0)
+        if let ties { team.run([ties.phase]) }
         return StepResult(
             examples: current.examples, lossSum: outcome.lossSum, hits: outcome.hits, applied: outcome.applied)
+    }
+
+    /// Lets weights keep what `ties` says, from now on and after each step; nil: nothing any more.
+    public func tie(_ ties: WeightTies?) {
+        self.ties = ties.map { PlacedTies($0, parameters) }
+        if let placed = self.ties { team.run([placed.phase]) }
     }
 
     /// A learning rate, and the loss of the step that was made with it.

@@ -42,27 +42,13 @@ public struct SafeTensors: Sendable, Equatable {
     /// The bytes: header length (8 bytes, little-endian), JSON header padded to a multiple of 8, float32 values.
     /// The same value gives the same bytes. Tensor names must differ.
     public func encoded() -> Data {
-        precondition(Set(tensors.map(\.name)).count == tensors.count, "two tensors have the same name")
-        var header = JSONText()
-        if !metadata.isEmpty {
-            var texts = JSONText()
-            for (key, value) in metadata.sorted(by: { $0.key < $1.key }) { texts.add(key, value) }
-            header.add("__metadata__", raw: texts.closed())
-        }
         var offset = 0
-        for tensor in tensors {
-            var entry = JSONText()
-            entry.add("dtype", "F32")
-            entry.add("shape", tensor.shape)
-            entry.add("data_offsets", [offset, offset + 4 * tensor.values.count])
-            header.add(tensor.name, raw: entry.closed())
-            offset += 4 * tensor.values.count
+        let entries = tensors.map { tensor in
+            defer { offset += 4 * tensor.values.count }
+            return SafeTensorsHeader.Entry(
+                name: tensor.name, shape: tensor.shape, begin: offset, end: offset + 4 * tensor.values.count)
         }
-        var text = Array(header.closed().utf8)
-        while text.count % 8 != 0 { text.append(UInt8(ascii: " ")) }
-        var data = Data(capacity: 8 + text.count + offset)
-        withUnsafeBytes(of: UInt64(text.count).littleEndian) { data.append(contentsOf: $0) }
-        data.append(contentsOf: text)
+        var data = SafeTensorsHeader.write(entries, metadata: metadata)
         // Swift runs on little-endian processors only here; the format is little-endian.
         for tensor in tensors { tensor.values.withUnsafeBytes { data.append(contentsOf: $0) } }
         return data
@@ -74,7 +60,7 @@ public struct SafeTensors: Sendable, Equatable {
         // The closure cannot rethrow a typed error, so it hands over a result.
         let result: Result<SafeTensors, SafeTensorsError> = data.withUnsafeBytes { bytes in
             do throws(SafeTensorsError) {
-                let (entries, metadata, values) = try SafeTensorsHeader.read(bytes)
+                let (entries, metadata, values) = try SafeTensorsHeader.read(bytes, types: ["F32": 4])
                 let tensors = entries.map { entry in
                     let count = (entry.end - entry.begin) / 4
                     let tensorValues = [Float](unsafeUninitializedCapacity: count) { buffer, written in
@@ -144,4 +130,62 @@ public enum SafeTensorsError: Error, Equatable, CustomStringConvertible {
     }
 
     private func quoted(_ text: String) -> String { JSONText.quoted(String(text.prefix(64))) }
+}
+
+/// Tensors of any of the element types that variants are stored in, as bytes.
+struct RawTensors: Equatable {
+    struct Tensor: Equatable {
+        var name: String
+        /// One of ``elementBytes``.
+        var type: String
+        var shape: [Int]
+        /// Little-endian.
+        var bytes: Data
+    }
+    var tensors: [Tensor]
+    var metadata: [String: String]
+
+    /// Bytes of an element.
+    static let elementBytes = ["F32": 4, "F16": 2, "BF16": 2, "I8": 1, "U8": 1]
+
+    /// The block; wide elements come first, so that all are aligned.
+    func encoded() -> Data {
+        let sorted = tensors.enumerated().sorted {
+            let (a, b) = (Self.elementBytes[$0.element.type] ?? 1, Self.elementBytes[$1.element.type] ?? 1)
+            return a == b ? $0.offset < $1.offset : a > b
+        }.map(\.element)
+        var offset = 0
+        let entries = sorted.map { tensor in
+            defer { offset += tensor.bytes.count }
+            return SafeTensorsHeader.Entry(
+                name: tensor.name, type: tensor.type, shape: tensor.shape, begin: offset,
+                end: offset + tensor.bytes.count)
+        }
+        var data = SafeTensorsHeader.write(entries, metadata: metadata)
+        for tensor in sorted { data.append(tensor.bytes) }
+        return data
+    }
+
+    init(tensors: [Tensor], metadata: [String: String]) {
+        self.tensors = tensors
+        self.metadata = metadata
+    }
+
+    /// Reads a block, as strictly as ``SafeTensors/init(_:)``.
+    init(_ data: Data) throws(SafeTensorsError) {
+        let result: Result<RawTensors, SafeTensorsError> = data.withUnsafeBytes { bytes in
+            do throws(SafeTensorsError) {
+                let (entries, metadata, values) = try SafeTensorsHeader.read(bytes, types: Self.elementBytes)
+                let tensors = entries.map {
+                    Tensor(
+                        name: $0.name, type: $0.type, shape: $0.shape,
+                        bytes: Data(UnsafeRawBufferPointer(rebasing: values[$0.begin..<$0.end])))
+                }
+                return .success(RawTensors(tensors: tensors, metadata: metadata))
+            } catch {
+                return .failure(error)
+            }
+        }
+        self = try result.get()
+    }
 }

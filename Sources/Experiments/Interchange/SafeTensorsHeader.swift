@@ -6,14 +6,41 @@ enum SafeTensorsHeader {
     /// Where a tensor lies; `begin` and `end` count from the start of the values.
     struct Entry {
         var name: String
+        /// Element type, one of ``RawTensors/elementBytes``.
+        var type = "F32"
         var shape: [Int]
         var begin: Int
         var end: Int
     }
 
+    /// Header length, JSON header padded to a multiple of 8, and room for the values, which the caller appends.
+    static func write(_ entries: [Entry], metadata: [String: String]) -> Data {
+        precondition(Set(entries.map(\.name)).count == entries.count, "two tensors have the same name")
+        var header = JSONText()
+        if !metadata.isEmpty {
+            var texts = JSONText()
+            for (key, value) in metadata.sorted(by: { $0.key < $1.key }) { texts.add(key, value) }
+            header.add("__metadata__", raw: texts.closed())
+        }
+        for tensor in entries {
+            var entry = JSONText()
+            entry.add("dtype", tensor.type)
+            entry.add("shape", tensor.shape)
+            entry.add("data_offsets", [tensor.begin, tensor.end])
+            header.add(tensor.name, raw: entry.closed())
+        }
+        var text = Array(header.closed().utf8)
+        while text.count % 8 != 0 { text.append(UInt8(ascii: " ")) }
+        var data = Data(capacity: 8 + text.count + (entries.last?.end ?? 0))
+        withUnsafeBytes(of: UInt64(text.count).littleEndian) { data.append(contentsOf: $0) }
+        data.append(contentsOf: text)
+        return data
+    }
+
     /// Entries in the order of their bytes, metadata, and the bytes of the values.
+    /// - Parameter types: element types that are read, with their bytes.
     static func read(
-        _ bytes: UnsafeRawBufferPointer
+        _ bytes: UnsafeRawBufferPointer, types: [String: Int]
     ) throws(SafeTensorsError) -> ([Entry], [String: String], UnsafeRawBufferPointer) {
         guard bytes.count >= 8 else { throw .headerPastEnd(length: 8, available: bytes.count) }
         let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
@@ -25,7 +52,7 @@ enum SafeTensorsHeader {
         let values = UnsafeRawBufferPointer(rebasing: bytes[(8 + headerCount)...])
         guard header.first == UInt8(ascii: "{") else { throw .headerNotObject }
         guard isUTF8(header) else { throw .headerNotUTF8 }
-        var (entries, metadata) = try parse(header)
+        var (entries, metadata) = try parse(header, types)
         entries.sort { ($0.begin, $0.end) < ($1.begin, $1.end) }
         try checkCover(entries, available: values.count)
         return (entries, metadata, values)
@@ -44,8 +71,9 @@ enum SafeTensorsHeader {
     }
 
     /// Either half of what may go wrong in the header: bad JSON, or good JSON that says something forbidden.
-    private static func parse(_ header: UnsafeRawBufferPointer) throws(SafeTensorsError) -> ([Entry], [String: String])
-    {
+    private static func parse(
+        _ header: UnsafeRawBufferPointer, _ types: [String: Int]
+    ) throws(SafeTensorsError) -> ([Entry], [String: String]) {
         var cursor = JSONCursor(header)
         var entries: [Entry] = []
         var metadata: [String: String] = [:]
@@ -59,7 +87,7 @@ enum SafeTensorsHeader {
                     }
                     return
                 }
-                switch try entry(named: key, &cursor) {
+                switch try entry(named: key, types, &cursor) {
                 case .success(let entry): entries.append(entry)
                 case .failure(let error): meaning = error
                 }
@@ -74,7 +102,7 @@ enum SafeTensorsHeader {
     }
 
     private static func entry(
-        named name: String, _ cursor: inout JSONCursor
+        named name: String, _ types: [String: Int], _ cursor: inout JSONCursor
     ) throws(JSONFault) -> Result<Entry, SafeTensorsError> {
         var type: String?
         var shape: [Int]?
@@ -95,11 +123,11 @@ enum SafeTensorsHeader {
         if let negative = (shape + offsets).first(where: { $0 < 0 }) {
             return .failure(.negative(tensor: name, number: negative))
         }
-        guard type == "F32" else { return .failure(.unsupportedType(tensor: name, type: type)) }
+        guard let elementBytes = types[type] else { return .failure(.unsupportedType(tensor: name, type: type)) }
         guard offsets[0] <= offsets[1] else {
             return .failure(.beginAfterEnd(tensor: name, begin: offsets[0], end: offsets[1]))
         }
-        var bytes = 4
+        var bytes = elementBytes
         for length in shape {
             let (product, overflow) = bytes.multipliedReportingOverflow(by: length)
             if overflow { return .failure(.shapeOverflow(tensor: name)) }
@@ -108,7 +136,7 @@ enum SafeTensorsHeader {
         guard bytes == offsets[1] - offsets[0] else {
             return .failure(.sizeMismatch(tensor: name, shape: shape, bytes: offsets[1] - offsets[0]))
         }
-        return .success(Entry(name: name, shape: shape, begin: offsets[0], end: offsets[1]))
+        return .success(Entry(name: name, type: type, shape: shape, begin: offsets[0], end: offsets[1]))
     }
 
     /// An array of whole numbers; one that Int cannot hold is a fault.

@@ -9,6 +9,8 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
     case otherData(path: String, field: String, model: String, data: String)
     case otherExamples(first: String, second: String)
     case comparesNumbers(path: String)
+    case noVariant(path: String, name: String, known: [String])
+    case badVariant(path: String, name: String)
 
     public var description: String {
         switch self {
@@ -22,6 +24,10 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
             "\(first) and \(second) are tested on different examples and can't be compared one by one: train both on the same data with the same data.seed, data.test_fraction and image size."
         case .comparesNumbers(let path):
             "The model in \(path) predicts numbers; only models of classes can be compared."
+        case .noVariant(let path, let name, let known):
+            "\(path) holds no variant \(name) (\(known.isEmpty ? "it holds none" : "it holds \(known.joined(separator: ", "))")); `workbench compare` makes them."
+        case .badVariant(let path, let name):
+            "The variant \(name) in \(path) does not fit the session's network; make it again with `workbench compare`."
         }
     }
 }
@@ -37,8 +43,9 @@ public struct TrainedModel: Sendable {
     public let step: Int
 
     /// The model at the last checkpoint of the session at `path`, or at its best one.
+    /// - Parameter variant: one that was made smaller and kept in the session, by its name; nil: the model itself.
     /// - Throws: ``SessionError``, ``ModelError`` when there is no checkpoint yet.
-    public init(session path: String, best: Bool = false) throws {
+    public init(session path: String, best: Bool = false, variant: String? = nil) throws {
         let reader = try SessionReader(path: path)
         defer { reader.close() }
         guard let row = try best ? reader.bestCheckpoint() : reader.latestCheckpoint() else {
@@ -50,14 +57,27 @@ public struct TrainedModel: Sendable {
         spec = try SpecFile.parse(yaml: reader.info.specYAML, file: path).spec
         preprocessing = try JSONDecoder().decode(
             Preprocessing.self, from: Data(reader.info.preprocessingJSON.utf8))
-        network = try Network(
+        let network = try Network(
             spec.network, input: preprocessing.shape,
             classes: spec.training.loss.outputs(classes: preprocessing.classes.count))
+        self.path = path
+        if let variant {
+            let name = try VariantRecipe(variant).name
+            let kept = try reader.artifacts(kind: VariantFile.artifactKind)
+            guard let artifact = kept.last(where: { $0.name == name }) else {
+                throw ModelError.noVariant(path: path, name: name, known: kept.map(\.name))
+            }
+            let smaller = try VariantFile.read(artifact.body, of: network).variant
+            guard smaller.recipe.name == name else { throw ModelError.badVariant(path: path, name: name) }
+            (self.network, weights) = (smaller.network, smaller.weights)
+            step = artifact.step ?? row.step
+            return
+        }
+        self.network = network
         let snapshot = try Snapshot(
             try reader.checkpointBytes(step: row.step), parameters: network.parameters, training: nil)
         weights = snapshot.modelWeights
         step = snapshot.step
-        self.path = path
     }
 
     /// Runs the model over raw examples; `labels` count for losses and hits only.

@@ -1,0 +1,186 @@
+// VariantMaker: makes smaller variants of a session's model, fine-tuned on its training split, and measures them on its test
+// split.
+import Engine
+import Foundation
+
+/// Why variants can't be made.
+public enum ComparisonError: Error, Equatable, CustomStringConvertible {
+    case diverged(variant: String)
+
+    public var description: String {
+        switch self {
+        case .diverged(let variant):
+            "Fine-tuning \(variant) diverged: loss or gradients were not finite; leave --fine-tune out, or take less out of the network."
+        }
+    }
+}
+
+/// A session's model with its data, from which variants are made.
+///
+/// Not Sendable: one thread owns it.
+public final class VariantMaker {
+    public let model: TrainedModel
+    /// What should be known of how the data were read, in sentences.
+    public let notes: [String]
+    private let dataset: Dataset
+    private let splits: Splits
+    private let workers: Int
+    /// The test split alone, and where it lies in there.
+    let test: PreparedExamples
+    let testIndices: [Int32]
+
+    /// The model at the last checkpoint of the session at `path`, or at its best one.
+    /// - Parameter data: another place of the data; nil: where they were.
+    /// - Throws: ``SessionError``, ``ModelError``, ``DatasetError``, ``SplitError``.
+    public init(session path: String, best: Bool = false, data: String? = nil, workers: Int) throws {
+        model = try TrainedModel(session: path, best: best)
+        if model.spec.training.loss.isRegression { throw ModelError.comparesNumbers(path: path) }
+        var spec = model.spec
+        if let data { spec.data.path = data }
+        let dataset = try DatasetLoader.load(spec.data, for: spec.training.loss)
+        try model.check(dataset)
+        let splits = try Splits(dataset, spec.data)
+        (self.dataset, self.splits) = (dataset, splits)
+        notes = dataset.notes
+        self.workers = workers
+        // Every network that is asked keeps a copy of what it is asked about.
+        let (test, size) = (splits.test, dataset.shape.count)
+        let labels = test.map { dataset.labels[Int($0)] }
+        func rows<Value>(_ values: [Value]) -> [Value] {
+            test.flatMap { values[Int($0) * size..<(Int($0) + 1) * size] }
+        }
+        let features: FeatureStorage?
+        switch dataset.features {
+        case .bytes(let values): features = .bytes(rows(values))
+        case .floats(let values): features = .floats(rows(values))
+        case .streamed: features = nil
+        }
+        if let features {
+            self.test = PreparedExamples(features, labels: labels, by: model.preprocessing)
+            testIndices = Array(Int32(0)..<Int32(test.count))
+        } else {
+            self.test = PreparedExamples(dataset.features, labels: dataset.labels, by: model.preprocessing)
+            testIndices = test
+        }
+    }
+
+    /// The model as it is.
+    public var baseline: Variant { Variant(VariantRecipe(), model.network, model.weights) }
+
+    /// A variant. What is taken out is taken out first and the rest trained on; then weights are made to share values and trained on
+    /// as long again; numbers are rounded last.
+    /// - Parameters:
+    ///   - tuning: how it is trained on; nil: not.
+    ///   - progress: told the fraction of the training that is done.
+    /// - Throws: ``NetworkError``, ``ComparisonError``, ``BalanceError``, ``ConvolutionError``, ``ExampleError``.
+    public func make(
+        _ recipe: VariantRecipe, tuning: FineTuning? = nil, progress: @escaping (Double) -> Void = { _ in }
+    ) throws -> Variant {
+        var (network, weights) = (model.network, model.weights)
+        if let channels = recipe.channels {
+            let pruning = try ChannelPruning(network, weights, percent: channels)
+            (network, weights) = (pruning.network, pruning.weights)
+        }
+        let isGradual = tuning?.isGradual == true && recipe.pruning != nil
+        var ties = WeightTies()
+        if let pruning = recipe.pruning, !isGradual {
+            let masks = Pruning.masks(network, weights, pruning)
+            weights = Pruning.apply(masks, to: weights)
+            ties = WeightTies(masks)
+        }
+        let loses = recipe.channels != nil || recipe.pruning != nil
+        let stages = Double(max(1, recipe.stagesOfTraining))
+        if let tuning, loses {
+            weights = try tune(
+                network, weights, tuning, ties, pruning: isGradual ? recipe.pruning : nil, recipe
+            ) { progress($0 / stages) }
+        }
+        if let clusters = recipe.clusters {
+            if recipe.pruning != nil {
+                // As the training left it, which may have chosen the zeros itself.
+                let names = Set(network.parameters.filter(\.isWeight).map(\.name))
+                var masks: Pruning.Masks = [:]
+                for array in weights where names.contains(array.name) {
+                    masks[array.name] = array.values.map { $0 != 0 }
+                }
+                ties = WeightTies(masks)
+            }
+            let shared = SharedWeights.all(network, weights, clusters: clusters)
+            weights = weights.map { array in
+                shared[array.name].map { ParameterValues(name: array.name, shape: array.shape, values: $0.values) }
+                    ?? array
+            }
+            if let tuning {
+                weights = try tune(network, weights, tuning, WeightTies(shared).joined(ties), pruning: nil, recipe) {
+                    progress(1 - (1 - $0) / stages)
+                }
+            }
+        }
+        return Variant(recipe, network, weights)
+    }
+
+    private func tune(
+        _ network: Network, _ weights: [ParameterValues], _ tuning: FineTuning, _ ties: WeightTies,
+        pruning: VariantRecipe.Pruning?, _ recipe: VariantRecipe, progress: @escaping (Double) -> Void
+    ) throws -> [ParameterValues] {
+        var examples = PreparedExamples(
+            dataset.features, labels: dataset.labels, targets: dataset.targets, by: model.preprocessing)
+        var train = splits.train
+        let spec = model.spec
+        if spec.data.balance == .smote {
+            (examples, train) = try examples.withSmote(
+                train: train, encodings: model.preprocessing.encodings, seed: spec.data.seed)
+        }
+        let trainer = try Trainer(
+            network, spec: tuning.training(spec.training), data: examples, train: train, balance: spec.data.balance,
+            augment: spec.augment, workers: workers)
+        trainer.load(weights)
+        guard try tuning.run(trainer, ties: ties, pruning: pruning, progress: progress) else {
+            throw ComparisonError.diverged(variant: recipe.name)
+        }
+        return trainer.weights
+    }
+
+    /// What `variant` says of the test split.
+    /// - Throws: ``ConvolutionError``, ``ExampleError``.
+    public func infer(_ variant: Variant) throws -> Inference {
+        try Predictor(
+            variant.network, weights: variant.weights, loss: model.spec.training.loss, data: test, workers: workers
+        ).infer(testIndices)
+    }
+
+    /// The network of `variant` with examples of the test split, to be timed.
+    /// - Throws: ``ConvolutionError``.
+    func probe(_ variant: Variant, batch: Int, workers: Int) throws -> SpeedProbe {
+        try SpeedProbe(
+            variant.network, weights: variant.weights, loss: model.spec.training.loss, data: timed,
+            examples: Array(Int32(0)..<Int32(timed.count)), batch: batch, workers: workers)
+    }
+
+    /// A few examples of the test split: a probe keeps a copy.
+    private lazy var timed: PreparedExamples = {
+        let places = splits.test.prefix(512)
+        let size = dataset.shape.count
+        let labels = places.map { dataset.labels[Int($0)] }
+        func rows<Value>(_ values: [Value]) -> [Value] {
+            places.flatMap { values[Int($0) * size..<(Int($0) + 1) * size] }
+        }
+        switch dataset.features {
+        case .bytes(let values):
+            return PreparedExamples(.bytes(rows(values)), labels: labels, by: model.preprocessing)
+        case .floats(let values):
+            return PreparedExamples(.floats(rows(values)), labels: labels, by: model.preprocessing)
+        case .streamed:
+            // Decoding is not what is timed: noise does as well.
+            var random = CounterRandom(seed: 0, purpose: .benchmark)
+            let bytes = (0..<64 * size).map { _ in UInt8(truncatingIfNeeded: random.next32() >> 24) }
+            return PreparedExamples(
+                .bytes(bytes), labels: Array(repeating: 0, count: 64), by: model.preprocessing)
+        }
+    }()
+
+    /// Examples of the test split.
+    public var testCount: Int { testIndices.count }
+
+    var classes: Int { model.preprocessing.classes.count }
+}

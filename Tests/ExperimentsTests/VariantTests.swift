@@ -1,0 +1,187 @@
+// Variants in files and sessions: what is written comes back bit for bit and is as small as it should be; what is compared adds up.
+
+import Engine
+import Foundation
+import Testing
+
+@testable import Experiments
+
+@Suite struct VariantFileTests {
+    private let layers: [LayerSpec] = [
+        .conv(filters: 16, kernel: 3, activation: .relu), .maxPool(size: 2, stride: 2),
+        .conv(filters: 32, kernel: 3, hasBias: false), .batchNorm(activation: .relu), .flatten,
+        .dense(units: 64, activation: .relu), .dense(units: nil),
+    ]
+
+    private func network() throws -> Network {
+        try Network(layers, input: .image(channels: 1, height: 20, width: 20), classes: 10)
+    }
+
+    /// The network after `name`, without training.
+    private func variant(_ name: String, _ base: Network) throws -> Variant {
+        let recipe = name == "baseline" ? VariantRecipe() : try VariantRecipe(name)
+        var (network, weights) = (base, base.initialWeights(seed: 4))
+        if let channels = recipe.channels {
+            let pruning = try ChannelPruning(network, weights, percent: channels)
+            (network, weights) = (pruning.network, pruning.weights)
+        }
+        if let pruning = recipe.pruning {
+            weights = Pruning.apply(Pruning.masks(network, weights, pruning), to: weights)
+        }
+        if let clusters = recipe.clusters {
+            let shared = SharedWeights.all(network, weights, clusters: clusters)
+            weights = weights.map { array in
+                shared[array.name].map { ParameterValues(name: array.name, shape: array.shape, values: $0.values) }
+                    ?? array
+            }
+        }
+        return Variant(recipe, network, weights)
+    }
+
+    /// Largest share of float32 that a file may take.
+    @Test(arguments: [
+        ("baseline", 1.02), ("f16", 0.52), ("bf16", 0.52), ("int8", 0.27), ("dynamic", 0.27), ("int4", 0.16),
+        ("prune80", 0.30), ("prune97", 0.06), ("2:4", 0.56), ("prune50-layer", 0.56), ("channels50", 0.30),
+        ("cluster16", 0.15), ("prune80+cluster16", 0.09), ("prune50+int8", 0.20), ("channels30+int8", 0.16),
+        ("channels50+prune80+cluster5", 0.06), ("prune80+f16", 0.16), ("prune60+int4", 0.15),
+    ])
+    func comesBackAndIsSmall(name: String, most: Double) throws {
+        let base = try network()
+        let variant = try variant(name, base)
+        let bytes = VariantFile.encode(variant, of: base, fineTuned: 3)
+        let (back, fineTuned) = try VariantFile.read(bytes, of: base)
+        #expect(fineTuned == 3 && back.recipe == variant.recipe && back.network == variant.network)
+        #expect(back.packed == variant.packed)
+        for (a, b) in zip(back.weights, variant.weights) {
+            #expect(a.name == b.name && a.shape == b.shape)
+            #expect(a.values.map(\.bitPattern) == b.values.map(\.bitPattern), "\(a.name)")
+        }
+        let raw = base.parameters.reduce(0) { $0 + 4 * $1.count }
+        #expect(Double(bytes.count) <= most * Double(raw), "\(Double(bytes.count) / Double(raw))")
+        #expect(VariantFile.gzipSize(bytes) < bytes.count + 100)
+        #expect(bytes == VariantFile.encode(variant, of: base, fineTuned: 3))
+    }
+
+    @Test func gzipSizeIsThatOfGzip() throws {
+        let folder = try TemporaryFolder()
+        var data = Data()
+        for index in 0..<200_000 { data.append(UInt8(truncatingIfNeeded: index * index / 7 % 61)) }
+        try data.write(to: URL(fileURLWithPath: folder["a"]))
+        let gzip = Process()
+        gzip.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        gzip.arguments = ["gzip", "-9", "-n", folder["a"]]
+        try gzip.run()
+        gzip.waitUntilExit()
+        let real = try #require(FileManager.default.attributesOfItem(atPath: folder["a.gz"])[.size] as? Int)
+        #expect(abs(VariantFile.gzipSize(data) - real) <= real / 50 + 20)
+    }
+
+    /// Whatever is flipped or cut: an error or another variant, never a trap.
+    @Test(arguments: ["prune80+cluster16", "channels50+int4", "prune97", "f16"])
+    func damageIsNoTrap(name: String) throws {
+        let base = try network()
+        let bytes = VariantFile.encode(try variant(name, base), of: base)
+        var random = CounterRandom(seed: 1, purpose: .benchmark)
+        for length in [0, 7, 8, 100, bytes.count - 1] {
+            #expect(throws: (any Error).self) { try VariantFile.read(bytes.prefix(length), of: base) }
+        }
+        for _ in 0..<150 {
+            var damaged = bytes
+            // Half of the damage in the header, which is the smaller part.
+            let end = random.below(2) == 0 ? 1500 : UInt32(bytes.count)
+            damaged[Int(random.below(min(end, UInt32(bytes.count))))] ^= UInt8(1 << random.below(8))
+            do {
+                _ = try VariantFile.read(damaged, of: base)
+            } catch {
+                #expect(!"\(error)".isEmpty)
+            }
+        }
+        let other = try Network(
+            [.flatten, .dense(units: nil)], input: .image(channels: 1, height: 20, width: 20), classes: 10)
+        #expect(throws: (any Error).self) { try VariantFile.read(bytes, of: other) }
+    }
+}
+
+@Suite(.serialized) struct ComparisonTests {
+    private func session(_ folder: TemporaryFolder) throws -> String {
+        let yaml = """
+            name: small
+            data: {dataset: digits, validation_fraction: 0.1, seed: 42}
+            network:
+              - conv: {filters: 16, kernel: 3, activation: relu}
+              - flatten
+              - dense: {units: 48, activation: relu}
+              - dense: {units: classes}
+            training: {epochs: 6, batch: 32, seed: 1, optimizer: {adam: {learning_rate: 0.003}}}
+            """
+        let (spec, text) = try SpecFile.parse(yaml: yaml, file: "small.yaml")
+        let run = try TrainingRun(
+            Experiment(spec: spec, yaml: text), path: folder["s.session"], workers: 2, programVersion: "0", command: [])
+        _ = try run.run(RunObserver(events: { _ in }, complaint: { _ in }))
+        return folder["s.session"]
+    }
+
+    @Test func linesAddUpAndVariantsAreKept() throws {
+        let folder = try TemporaryFolder()
+        let path = try session(folder)
+        let maker = try VariantMaker(session: path, workers: 2)
+        let comparison = try Comparison(maker, tuning: FineTuning(epochs: 4), workers: 2)
+        let names = ["f16", "int8", "prune80", "channels50", "cluster16", "prune80+cluster16"]
+        for name in names { try comparison.add(VariantRecipe(name)) }
+        try comparison.time()
+        let lines = comparison.lines
+        #expect(lines.map(\.variant) == ["baseline"] + names)
+        let base = lines[0]
+        #expect(base.lostPoints == 0 && base.agreement == 1 && base.mcNemarP == 1 && base.note.isEmpty)
+        #expect(base.accuracy > 0.9)
+        for line in lines {
+            #expect(line.accuracyInterval.low < line.accuracy && line.accuracy < line.accuracyInterval.high)
+            #expect(abs((base.accuracy - line.accuracy) * 100 - line.lostPoints) < 1e-9)
+            #expect(line.median > 0 && line.percentile95 >= line.median && line.imagesPerSecond > 0)
+            #expect(line.gzipBytes > 0 && line.gzipBytes < line.bytes + 100)
+            #expect(line.lostPoints < 5, "\(line.variant) \(line.lostPoints)")
+            if line.variant != "baseline" { #expect(line.bytes < base.bytes) }
+            let runsSmaller = line.variant == "channels50"
+            #expect((line.multiplyAdds < base.multiplyAdds) == runsSmaller)
+            #expect(
+                line.note.contains("only the file is smaller") == !(runsSmaller || line.variant == "baseline"),
+                "\(line.note)")
+            #expect(
+                line.note.contains("longer than the baseline")
+                    == ["prune80", "channels50", "cluster16", "prune80+cluster16"].contains(line.variant))
+        }
+        let small = try #require(comparison.smallest(losingAtMost: 100))
+        #expect(small.bytes == lines.map(\.bytes).min())
+
+        #expect(try comparison.keep().isEmpty)
+        #expect(try comparison.keep().isEmpty, "kept twice, there once")
+        for line in lines.dropFirst() {
+            let kept = try TrainedModel(session: path, variant: line.variant)
+            guard case .classes(let report) = try kept.evaluate(data: nil, workers: 1).outcome else {
+                throw ComparisonError.diverged(variant: "")
+            }
+            #expect(report.accuracy.value == line.accuracy)
+            #expect(report.macroF1.value == line.macroF1)
+        }
+        #expect(try TrainedModel(session: path).weights == maker.model.weights)
+        let error = #expect(throws: ModelError.self) { try TrainedModel(session: path, variant: "int4") }
+        #expect("\(try #require(error))".contains("prune80+cluster16"))
+        #expect(throws: VariantError.self) { try TrainedModel(session: path, variant: "tiny") }
+    }
+
+    @Test func anyNumberOfWorkersMakesTheSame() throws {
+        let folder = try TemporaryFolder()
+        let path = try session(folder)
+        var found: [[Data]] = []
+        for workers in [1, 3] {
+            let maker = try VariantMaker(session: path, workers: workers)
+            found.append(
+                try ["channels50+prune50+cluster8", "prune80"].map { name in
+                    let tuning = FineTuning(epochs: 1, isGradual: name == "prune80")
+                    return VariantFile.encode(
+                        try maker.make(VariantRecipe(name), tuning: tuning), of: maker.model.network)
+                })
+        }
+        #expect(found[0] == found[1])
+    }
+}
