@@ -168,7 +168,7 @@ struct ExplainerTests {
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = try session("breast-cancer-mlp", epochs: 30, in: folder)
         let explainer = try Explainer(session: path, data: nil, workers: 2)
-        var settings = LIMESettings(samples: 3_000, discretizer: .none, selection: .none)
+        var settings = LIMESettings(samples: 1_500, discretizer: .none, selection: .none)
         let rows = (0..<3).map { $0 * explainer.dataset.count / 3 }
         var good = 0
         for row in rows {
