@@ -47,11 +47,6 @@ func drawExplain(_ state: State, _ grid: inout Grid) {
     }
 }
 
-private func className(_ index: Int, _ session: OpenSession) -> String {
-    let names = session.run.head?.classes ?? []
-    return names.indices.contains(index) ? names[index] : "\(index)"
-}
-
 // MARK: rows
 
 private func rowsTitle(_ session: OpenSession) -> String {
@@ -59,7 +54,7 @@ private func rowsTitle(_ session: OpenSession) -> String {
     case .wrong: session.predictsNumbers ? "Largest errors" : "Wrong ones"
     case .unsure: "Least sure"
     case .all: "Test split"
-    case .ofClass(let label): className(label, session)
+    case .ofClass(let label): session.className(label)
     }
 }
 
@@ -135,11 +130,11 @@ private func rowParts(
     }
     let value = sureness(Double(row.prediction))
     guard row.label != row.predicted else {
-        return ([part(place, .dim), part(className(row.label, session), .text)], value)
+        return ([part(place, .dim), part(session.className(row.label), .text)], value)
     }
     let arrow = state.ascii ? ">" : "→"
     let room = max(4, columns - place.count - 1)
-    let (truth, taken) = (className(row.label, session), className(row.predicted, session))
+    let (truth, taken) = (session.className(row.label), session.className(row.predicted))
     // The shorter name leaves its room to the longer one.
     let first = min(displayWidth(truth), max(room / 2, room - displayWidth(taken)))
     return (
@@ -161,7 +156,7 @@ private func drawInstance(_ session: OpenSession, _ pane: Pane, _ state: State, 
                 : session.explain.fraction == nil ? "Enter explains the selected row" : "Asking the model",
             frame(pane, title, state, &grid), &grid)
     }
-    let truth = explanation.label.map { ", true class \(className($0, session))" } ?? ""
+    let truth = explanation.label.map { ", true class \(session.className($0))" } ?? ""
     let rect = frame(pane, title + truth, state, &grid)
     if let picture = explanation.picture {
         return drawPicture(picture, session.surrogate(of: explanation), rect, state, &grid)
@@ -254,7 +249,7 @@ private func drawWhy(_ session: OpenSession, _ pane: Pane, _ state: State, _ gri
     if let surrogate {
         title =
             session.predictsNumbers
-            ? "Why \(Format.compact(surrogate.modelPrediction))" : "Why \(className(surrogate.classIndex, session))"
+            ? "Why \(Format.compact(surrogate.modelPrediction))" : "Why \(session.className(surrogate.classIndex))"
     } else {
         title = "Why"
     }
@@ -332,7 +327,7 @@ private func predictionLines(
     for (place, index) in order.prefix(3).enumerated() {
         if place > 0 { line.append(Part("   ")) }
         let isTrue = index == explanation.label
-        line.append(Part(className(index, session), index == surrogate.classIndex ? .title : .text, bold: place == 0))
+        line.append(Part(session.className(index), index == surrogate.classIndex ? .title : .text, bold: place == 0))
         line.append(Part(" \(Format.percent(Double(explanation.probabilities[index])))", isTrue ? .good : .dim))
     }
     var lines = [line]
@@ -340,7 +335,7 @@ private func predictionLines(
         before.indices.contains(surrogate.classIndex)
     {
         lines.append([
-            Part("\(className(surrogate.classIndex, session)) was ", .dim),
+            Part("\(session.className(surrogate.classIndex)) was ", .dim),
             Part(Format.percent(Double(before[surrogate.classIndex])), .warning, bold: true),
             Part(" before the change", .dim),
         ])

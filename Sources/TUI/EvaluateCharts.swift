@@ -324,12 +324,7 @@ func drawPicture(
     switch picture(chart, detail, session, state.glyphs, columns: rect.columns) {
     case .lines(let lines): lines.draw(into: &grid, in: rect)
     case .calibration(let calibration): calibration.draw(into: &grid, in: rect)
-    case .nothing(let text):
-        for (index, line) in wrapped(text, columns: rect.columns - 4).enumerated() {
-            grid.write(
-                [Part(line, .dim)], row: rect.row + rect.rows / 3 + index, column: rect.column + 2,
-                columns: rect.columns - 4, glyphs: state.glyphs)
-        }
+    case .nothing(let text): drawMessage(text, rect, &grid)
     }
 }
 

@@ -314,10 +314,10 @@ enum Keymap {
         Binding(context: .global, keys: [.character("7")], action: .showData, help: "Screen Data"),
         Binding(
             context: .global, keys: [.character("q")], action: .back, hint: "back",
-            help: "Back to Runs, and from there out; live runs go on"),
+            help: "Back to Runs (from an example of the gallery: to the gallery), and from there out; live runs go on"),
         Binding(
             context: .global, keys: [.escape], action: .cancel,
-            help: "Clear the filter, the cursor or the zoom, or back to Runs"),
+            help: "Clear the filter, the cursor or the zoom, drop an explanation that is worked on, or back"),
         Binding(context: .global, keys: [.control("C")], action: .leave, help: "Leave at once; live runs go on"),
         Binding(context: .global, keys: [.control("Z")], action: .suspend, help: "Suspend; fg brings it back"),
         Binding(context: .global, keys: [.control("L")], action: .redraw, help: "Paint the screen anew"),

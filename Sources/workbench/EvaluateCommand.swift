@@ -166,10 +166,8 @@ struct EvaluateCommand: ParsableCommand {
         Output.line("")
         let names = result.classes.map { truncated(sanitised($0), to: 16, glyphs: .ascii) }
         let width = max(8, names.map { displayWidth($0) }.max() ?? 0)
-        func tenths(_ value: Double) -> String {
-            let rounded = Int((value * 1000).rounded())
-            return "\(rounded / 10).\(rounded % 10)"
-        }
+        /// 100 only where it is all.
+        func tenths(_ value: Double) -> String { value < 1 && value >= 0.9995 ? "99.9" : Format.fixed(value * 100, 1) }
         /// Value and interval in percent, under one another.
         func column(_ measure: Measure) -> String {
             guard let value = measure.value else { return Self.cell("undefined", 6) + Self.cell("", 14) }

@@ -186,14 +186,14 @@ struct ExplainCommand: ParsableCommand {
         for surrogate in shown {
             Output.line("")
             if !isRegression { Output.line("for and against \(sanitised(classes[surrogate.classIndex])):") }
-            for line in bars(read(surrogate.terms.prefix(Self.mostBars), explanation), isRegression: isRegression) {
+            for line in bars(read(surrogate.terms.prefix(Self.mostBars), explanation)) {
                 Output.line(line)
             }
             if surrogate.terms.count > Self.mostBars {
                 Output.line("  and \(surrogate.terms.count - Self.mostBars) features with smaller weights")
             }
             if explanation.settings.discretizer == .none, !explanation.values.isEmpty {
-                Output.line("  weights of numbers are for one standard deviation of their column")
+                Output.line("  weight of a number: what one standard deviation more changes")
             }
             Output.line(sentence(surrogate, explanation.settings, isRegression: isRegression))
             if surrogate.fit == .poor {
@@ -229,10 +229,13 @@ struct ExplainCommand: ParsableCommand {
     }
 
     /// A line a feature: weight, a bar of its sign, what it is, how far the seeds are apart.
-    private func bars(_ terms: [Surrogate.Term], isRegression: Bool) -> [String] {
+    private func bars(_ terms: [Surrogate.Term]) -> [String] {
         let largest = terms.map { abs($0.weight) }.max() ?? 0
+        // As the screen has them: under one another, the largest with three digits that count.
+        let decimals = Format.decimals(upTo: largest)
         func number(_ value: Double) -> String {
-            (value < 0 ? "-" : "+") + (isRegression ? Format.number(abs(value)) : String(format: "%.3f", abs(value)))
+            (value < 0 ? "-" : "+")
+                + (decimals.map { Format.fixed(abs(value), $0) } ?? Format.number(abs(value)))
         }
         let names = terms.map { truncated(sanitised($0.text), to: 48, glyphs: .ascii) }
         let width = names.map { displayWidth($0) }.max() ?? 0

@@ -181,6 +181,13 @@ struct FormatTests {
         #expect(Format.bytes(512) == "512 B" && Format.bytes(1_258_291) == "1.2 MiB" && Format.bytes(1023) == "1023 B")
         #expect(
             Format.percent(1e308) == "inf" && Format.percent(-1e308) == "-inf" && Format.fixed(.infinity, 2) == "inf")
+        #expect(Format.fixed(.nan, 2) == "nan")
+        let wanted: [(Double, Int?)] = [
+            (0.1287, 3), (0.0912, 4), (0.0051, 5), (4.72, 2), (9.996, 1), (123.4, 0), (0.99951, 2), (0, nil),
+            (.nan, nil),
+            (1e9, nil), (.infinity, nil),
+        ]
+        for (largest, decimals) in wanted { #expect(Format.decimals(upTo: largest) == decimals, "\(largest)") }
         #expect(Format.percent(0.97123) == "97.12 %" && Format.percent(1) == "100.00 %")
         for value in [0.000123456, 0.00123456, 0.0123456, 0.123456, 1.23456, 12.3456, 123.456, 9999, 123_456, 1e-300] {
             let text = Format.compact(value)

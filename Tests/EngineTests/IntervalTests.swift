@@ -283,31 +283,14 @@ struct IntervalTests {
         #expect(same.low < 0 && same.high > 0)
     }
 
-    @Test mutating func bandsAreWilsonOfCounts() throws {
+    @Test mutating func precisionsFollowFromTheROCCurve() throws {
         let (scores, labels) = sample(60, levels: 20)
         let positives = labels.count { $0 }
         let roc = ROCCurve(scores: scores, labels: labels)
-        let bands = roc.bands(positives: positives, negatives: 60 - positives)
         let curve = PrecisionRecallCurve(scores: scores, labels: labels)
-        #expect(
-            PrecisionRecallCurve(roc, positives: positives, negatives: 60 - positives).thresholds == curve.thresholds)
         let fromROC = PrecisionRecallCurve(roc, positives: positives, negatives: 60 - positives)
+        #expect(fromROC.thresholds == curve.thresholds)
         #expect(zip(fromROC.precisions, curve.precisions).allSatisfy { abs($0 - $1) < 1e-12 })
-        let precisionBands = curve.bands(positives: positives)
-        #expect(bands.count == roc.count && precisionBands.count == curve.count)
-        for (i, threshold) in roc.thresholds.enumerated() {
-            let hits = scores.indices.count { labels[$0] && scores[$0] >= threshold }
-            let misses = scores.indices.count { !labels[$0] && scores[$0] >= threshold }
-            let (x, y) = (
-                try #require(Interval.wilson(misses, of: 60 - positives)),
-                try #require(Interval.wilson(hits, of: positives))
-            )
-            #expect(abs(bands[i].x.low - x.low) < 1e-12 && abs(bands[i].y.high - y.high) < 1e-12)
-            let precision = precisionBands[curve.count - 1 - i].y
-            let expected = Interval.wilson(hits, of: hits + misses) ?? Interval(low: 0, high: 1)
-            #expect(hits == 0 || abs(precision.low - expected.low) < 1e-9 && abs(precision.high - expected.high) < 1e-9)
-        }
-        #expect(ROCCurve.undefined.bands(positives: 0, negatives: 3).isEmpty)
     }
 
     @Test mutating func manyScoresAreSorted() throws {

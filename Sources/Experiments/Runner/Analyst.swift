@@ -122,7 +122,7 @@ final class QuestionQueue: @unchecked Sendable {
         case .cancel:
             isCancelled = true
             waiting = []
-        case .predictions: waiting.append(question)
+        case .predictions: if !waiting.contains(question) { waiting.append(question) }
         case .explain:
             waiting.removeAll { if case .explain = $0 { true } else { false } }
             waiting.append(question)
