@@ -57,7 +57,7 @@ public final class Comparison {
         self.workers = workers
         let variant = maker.baseline
         let inference = try maker.infer(variant)
-        baseline = Self.predicted(inference, classes: maker.classes)
+        baseline = inference.predicted(classes: maker.classes)
         baseHits = Self.hits(baseline, inference.labels)
         add(variant, inference, fineTuned: false)
     }
@@ -77,7 +77,7 @@ public final class Comparison {
         let file = VariantFile.encode(
             variant, of: maker.model.network,
             fineTuned: fineTuned ? (tuning?.epochs ?? 0) * variant.recipe.stagesOfTraining : 0)
-        let predicted = Self.predicted(inference, classes: maker.classes)
+        let predicted = inference.predicted(classes: maker.classes)
         let hits = Self.hits(predicted, inference.labels)
         let matrix = ConfusionMatrix(
             labels: inference.labels.map(Int.init), predicted: predicted, classes: maker.classes)
@@ -109,10 +109,13 @@ public final class Comparison {
 
     /// Rounds of timing: who is timed takes turns, so that what else the machine does falls on all alike.
     private static let rounds = 9
-    /// Most calls a round, and most seconds.
+    /// Calls of a turn: so many, and more until a hundredth of a second is over; at most what lasts for ``patience`` seconds.
     private static let singles = 60
     private static let batches = 6
+    private static let leastSeconds = 0.01
     private static let patience = 0.2
+    /// Seconds of calls before those of a turn: while others had theirs the workers slept, and the caches were somebody else's.
+    private static let settling = 0.003
     /// Examples of a batch.
     public static let batch = 256
 
@@ -123,15 +126,16 @@ public final class Comparison {
         let clock = ContinuousClock()
         for (batch, workers, calls) in [(1, 1, Self.singles), (Self.batch, self.workers, Self.batches)] {
             let probes = try variants.map { try maker.probe($0, batch: batch, workers: workers) }
-            for probe in probes { for _ in 0..<3 { probe.ask() } }
             var seconds = probes.map { _ in [Double]() }
             for round in 0..<Self.rounds {
                 for (index, probe) in probes.enumerated() {
+                    let awake = clock.now + .seconds(Self.settling)
+                    repeat { probe.ask() } while clock.now < awake
                     let began = clock.now
-                    for _ in 0..<calls where clock.now - began < .seconds(Self.patience) {
-                        let taken = clock.measure { probe.ask() }
-                        seconds[index].append(
-                            Double(taken.components.seconds) + Double(taken.components.attoseconds) * 1e-18)
+                    var done = 0
+                    while done == 0 || clock.now - began < .seconds(done < calls ? Self.patience : Self.leastSeconds) {
+                        seconds[index].append(clock.measure { probe.ask() } / .seconds(1))
+                        done += 1
                     }
                 }
                 progress((Double(round + 1) / Double(Self.rounds) + (batch == 1 ? 0 : 1)) / 2)
@@ -199,15 +203,6 @@ public final class Comparison {
                 SessionArtifact(kind: VariantFile.artifactKind, name: name, step: maker.model.step, body: bytes))
         }
         return large
-    }
-
-    private static func predicted(_ inference: Inference, classes: Int) -> [Int] {
-        inference.labels.indices.map { row in
-            let values = inference.probabilities[row * classes..<(row + 1) * classes]
-            // Of equal ones the first, as the confusion matrix has it.
-            let best = values.indices.dropFirst().reduce(values.startIndex) { values[$1] > values[$0] ? $1 : $0 }
-            return best - values.startIndex
-        }
     }
 
     private static func hits(_ predicted: [Int], _ labels: [Int32]) -> [Bool] {
