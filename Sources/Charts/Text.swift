@@ -133,3 +133,13 @@ extension Grid {
         }.joined(separator: "\n")
     }
 }
+
+/// `text` with blanks behind it up to `columns`; what is wider stays as it is.
+public func leftAligned(_ text: String, columns: Int) -> String {
+    text + String(repeating: " ", count: max(0, columns - displayWidth(text)))
+}
+
+/// `text` with blanks before it up to `columns`; what is wider stays as it is.
+public func rightAligned(_ text: String, columns: Int) -> String {
+    String(repeating: " ", count: max(0, columns - displayWidth(text))) + text
+}

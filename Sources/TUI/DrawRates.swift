@@ -38,12 +38,6 @@ func drawRates(_ state: State, _ grid: inout Grid) {
     drawLines(lines, text, state, &grid)
 }
 
-private func drawLines(_ lines: [[Part]], _ rect: Rect, _ state: State, _ grid: inout Grid) {
-    for (index, line) in lines.prefix(rect.rows).enumerated() {
-        grid.write(line, row: rect.row + index, column: rect.column, columns: rect.columns, glyphs: state.glyphs)
-    }
-}
-
 /// The suggestion in words.
 private func rateLines(_ session: OpenSession, _ tried: RunEvent.RatesTried, columns: Int) -> [[Part]] {
     let (text, role): (String, Role)

@@ -41,12 +41,19 @@ struct OperatingPoint: Sendable, Equatable {
     var taken: Int { truePositives + falsePositives }
     var total: Int { positives + negatives }
 
+    private var scores: BinaryScores {
+        BinaryScores(
+            truePositives: Double(truePositives), falsePositives: Double(falsePositives),
+            falseNegatives: Double(falseNegatives), trueNegatives: Double(trueNegatives))
+    }
+
     /// Undefined where nothing is taken for the class.
-    var precision: Double? { taken > 0 ? Double(truePositives) / Double(taken) : nil }
-    var recall: Double { Double(truePositives) / Double(positives) }
-    var specificity: Double { Double(trueNegatives) / Double(negatives) }
-    var accuracy: Double { Double(truePositives + trueNegatives) / Double(total) }
-    var f1: Double { 2 * Double(truePositives) / Double(taken + positives) }
+    var precision: Double? { scores.precision }
+    // There are examples of both sides, so that these are defined.
+    var recall: Double { scores.recall ?? .nan }
+    var specificity: Double { scores.specificity ?? .nan }
+    var accuracy: Double { scores.accuracy ?? .nan }
+    var f1: Double { scores.f1 ?? .nan }
     /// True less false positive rate (Youden 1950, "Index for rating diagnostic tests").
     var youden: Double { recall + specificity - 1 }
 

@@ -74,6 +74,30 @@ func wrapped(_ text: String, columns: Int) -> [String] {
     return lines
 }
 
+/// Writes as many of `lines` as have room, one under the other.
+func drawLines(_ lines: [[Part]], _ rect: Rect, _ state: State, _ grid: inout Grid) {
+    for (index, line) in lines.prefix(rect.rows).enumerated() {
+        grid.write(line, row: rect.row + index, column: rect.column, columns: rect.columns, glyphs: state.glyphs)
+    }
+}
+
+/// Facts one after the other, in as few lines as have room for them.
+func filled(_ facts: [[Part]], between: String, columns: Int) -> [[Part]] {
+    var lines: [[Part]] = []
+    var used = 0
+    for fact in facts {
+        let width = fact.reduce(0) { $0 + displayWidth($1.text) }
+        if let last = lines.indices.last, used + displayWidth(between) + width <= columns {
+            lines[last] += [Part(between, .dim)] + fact
+            used += displayWidth(between) + width
+        } else {
+            lines.append(fact)
+            used = width
+        }
+    }
+    return lines
+}
+
 /// How long ago: "now", "5 min ago", "3 h ago", "2 d ago", then the date.
 func ago(_ date: Date, now: Date) -> String {
     let seconds = now.timeIntervalSince(date)

@@ -16,7 +16,7 @@ struct BenchEvaluateCommand: ParsableCommand {
             if json {
                 Output.line(Output.json([("case", benchmark.name), ("ms", milliseconds)]))
             } else {
-                let name = benchmark.name + String(repeating: " ", count: max(1, 64 - benchmark.name.count))
+                let name = leftAligned(benchmark.name, columns: 64)
                 Output.line("\(name)\(Format.number(milliseconds)) ms")
             }
         }

@@ -157,8 +157,7 @@ struct CompareCommand: ParsableCommand {
         )
         for row in rows {
             let cells = zip(row, widths).enumerated().map { column, cell in
-                let space = String(repeating: " ", count: max(0, cell.1 - displayWidth(cell.0)))
-                return column == 0 ? cell.0 + space : space + cell.0
+                column == 0 ? leftAligned(cell.0, columns: cell.1) : rightAligned(cell.0, columns: cell.1)
             }
             Output.line(cells.joined(separator: "  "))
         }

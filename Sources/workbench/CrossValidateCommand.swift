@@ -217,7 +217,7 @@ private final class FoldsView: Sendable {
             ["pooled", ""] + measures.map { measure in metric(measure.name, "pooled").map(measure.text) ?? "-" })
         let widths = rows[0].indices.map { column in rows.map { displayWidth($0[column]) }.max() ?? 0 }
         for row in rows {
-            let cells = zip(row, widths).map { String(repeating: " ", count: $1 - displayWidth($0)) + $0 }
+            let cells = zip(row, widths).map { rightAligned($0, columns: $1) }
             Output.line(cells.joined(separator: "  "))
         }
         Output.line("")

@@ -52,13 +52,13 @@ struct DataShowCommand: ParsableCommand {
         )
         for split in summary.splits {
             let counts = zip(dataset.classes, split.counts).map { "\(sanitised($0)) \(Format.count($1))" }
-            let name = split.split.rawValue.padding(toLength: 11, withPad: " ", startingAt: 0)
+            let name = leftAligned(split.split.rawValue, columns: 11)
             Output.line(
                 "\(name) \(Format.count(split.total))"
                     + (dataset.targets == nil ? "  (\(counts.joined(separator: ", ")))" : ""))
         }
         for column in summary.columns {
-            let name = sanitised(column.name).padding(toLength: 26, withPad: " ", startingAt: 0)
+            let name = leftAligned(sanitised(column.name), columns: 26)
             let missing = column.missing > 0 ? "  \(Format.count(column.missing)) missing" : ""
             switch column.content {
             case .numeric(let numbers):

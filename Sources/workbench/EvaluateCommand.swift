@@ -132,7 +132,7 @@ struct EvaluateCommand: ParsableCommand {
     private var levelText: String { "\(Format.number(level * 100)) %" }
 
     private static func cell(_ text: String, _ width: Int) -> String {
-        String(repeating: " ", count: max(0, width - displayWidth(text))) + text
+        rightAligned(text, columns: width)
     }
 
     /// A measure a line: name, value, interval.
@@ -142,7 +142,7 @@ struct EvaluateCommand: ParsableCommand {
         for row in rows {
             let value = row.measure.value.map(row.text) ?? "undefined"
             let interval = row.measure.interval.map { "  \(row.text($0.low)) to \(row.text($0.high))" } ?? ""
-            let name = row.name + String(repeating: " ", count: width - displayWidth(row.name))
+            let name = leftAligned(row.name, columns: width)
             Output.line(name + Self.cell(value, 12) + interval)
         }
     }
@@ -174,7 +174,7 @@ struct EvaluateCommand: ParsableCommand {
             let interval = measure.interval.map { "\(tenths($0.low))-\(tenths($0.high))" } ?? ""
             return Self.cell(tenths(value), 6) + Self.cell(interval, 11)
         }
-        func padded(_ text: String) -> String { text + String(repeating: " ", count: max(0, 17 - displayWidth(text))) }
+        func padded(_ text: String) -> String { leftAligned(text, columns: 17) }
         Output.line(
             Self.cell("class, %", width) + ["precision", "recall", "F1", "AUC"].map { padded("  \($0)") }.joined()
                 + "examples")

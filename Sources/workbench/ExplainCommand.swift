@@ -245,9 +245,8 @@ struct ExplainCommand: ParsableCommand {
             let term = terms[index]
             let length = largest > 0 ? Int((abs(term.weight) / largest * Double(Self.barWidth)).rounded()) : 0
             let bar = String(repeating: term.weight < 0 ? "-" : "+", count: max(1, length))
-            return "  " + String(repeating: " ", count: weightWidth - weights[index].count) + weights[index] + "  "
-                + names[index] + String(repeating: " ", count: width - displayWidth(names[index])) + "  " + bar
-                + String(repeating: " ", count: Self.barWidth - bar.count)
+            return "  " + rightAligned(weights[index], columns: weightWidth) + "  "
+                + leftAligned(names[index], columns: width) + "  " + leftAligned(bar, columns: Self.barWidth)
                 + (repeats > 1 ? "  \(number(term.low)) to \(number(term.high))" : "")
         }
     }
@@ -313,7 +312,7 @@ struct ExplainCommand: ParsableCommand {
             "\(survey.rows) explained test examples, importance on \(survey.examples), model at step \(survey.step)")
         let names = survey.features.map { truncated(sanitised($0.name), to: 32, glyphs: .ascii) }
         let width = max(7, names.map { displayWidth($0) }.max() ?? 0)
-        func padded(_ text: String) -> String { text + String(repeating: " ", count: width - displayWidth(text)) }
+        func padded(_ text: String) -> String { leftAligned(text, columns: width) }
         Output.line(padded("feature") + "  mean weight  \(importanceName) when shuffled")
         let order = survey.features.indices.sorted {
             let (a, b) = (survey.features[$0], survey.features[$1])

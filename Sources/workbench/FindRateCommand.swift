@@ -64,7 +64,7 @@ struct FindRateCommand: ParsableCommand {
         )
     }
 
-    private func cell(_ text: String) -> String { String(repeating: " ", count: max(0, 12 - text.count)) + text }
+    private func cell(_ text: String) -> String { rightAligned(text, columns: 12) }
 }
 
 extension RateSuggestion {

@@ -53,7 +53,8 @@ struct SessionsCommand: ParsableCommand {
     }
 
     private func padded(_ text: String, _ width: Int) -> String {
-        text + String(repeating: " ", count: max(1, width - displayWidth(text)))
+        // One blank at least between two columns.
+        leftAligned(text + " ", columns: width)
     }
 
     private func word(_ status: SessionStatus) -> (String, String) {
@@ -124,14 +125,11 @@ struct BenchKernelsCommand: ParsableCommand {
             Output.line(Output.json(fields))
             return
         }
-        func padded(_ text: String, _ width: Int) -> String {
-            String(repeating: " ", count: max(0, width - text.count)) + text
-        }
         func column(_ seconds: Double, _ rate: Double) -> String {
-            padded("\(Int((seconds * 1e6).rounded()))", 8) + " us"
-                + (rate > 0 ? padded("\(Int((rate / peak * 100).rounded())) %", 7) : String(repeating: " ", count: 7))
+            rightAligned("\(Int((seconds * 1e6).rounded()))", columns: 8) + " us"
+                + rightAligned(rate > 0 ? "\(Int((rate / peak * 100).rounded())) %" : "", columns: 7)
         }
-        let name = "  " + time.name + String(repeating: " ", count: max(1, 26 - time.name.count))
+        let name = leftAligned("  \(time.name) ", columns: 28)
         Output.line(
             name + column(time.forwardSeconds, forward) + column(time.backwardSeconds, backward)
                 + (time.implementations.map { "  \($0)" } ?? ""))
@@ -248,7 +246,7 @@ struct DoctorCommand: ParsableCommand {
         } else {
             for (name, shown, _) in facts {
                 let title = name.replacing("_", with: " ")
-                Output.line(title + String(repeating: " ", count: max(1, 22 - title.count)) + sanitised(shown))
+                Output.line(leftAligned(title + " ", columns: 22) + sanitised(shown))
             }
         }
     }

@@ -35,6 +35,20 @@ public enum FeatureStorage: Sendable, Equatable {
     }
 }
 
+extension FeatureStorage {
+    /// The values of the examples `indices` alone, each of `size` values, in that order; nil where they are decoded when wanted.
+    public func copy(of indices: some Sequence<Int32>, size: Int) -> FeatureStorage? {
+        func rows<Value>(_ values: [Value]) -> [Value] {
+            indices.flatMap { values[Int($0) * size..<(Int($0) + 1) * size] }
+        }
+        switch self {
+        case .bytes(let values): return .bytes(rows(values))
+        case .floats(let values): return .floats(rows(values))
+        case .streamed: return nil
+        }
+    }
+}
+
 /// A file of an image folder that could not be used, and why.
 public struct SkippedFile: Sendable, Equatable, Codable {
     public var path: String

@@ -170,3 +170,16 @@ public struct ConfusionMatrix: Sendable, Equatable {
 
     private func ratio(_ part: Int, _ whole: Int) -> Double? { whole > 0 ? Double(part) / Double(whole) : nil }
 }
+
+extension Inference {
+    /// The most probable class of each example, of `classes`; the first of equals, as the confusion matrix has it.
+    public func predicted(classes: Int) -> [Int] {
+        precondition(
+            probabilities.count == labels.count * classes, "\(probabilities.count) values, \(labels.count) labels")
+        return probabilities.withUnsafeBufferPointer { probabilities in
+            labels.indices.map { row in
+                ConfusionMatrix.mostProbable(probabilities, row: row, classes: classes)
+            }
+        }
+    }
+}

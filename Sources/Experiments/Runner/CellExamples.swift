@@ -71,24 +71,24 @@ extension Mistake {
     }
 }
 
-extension Experiment {
-    /// What is kept of the test split when a run ends: its worst mistakes, examples of each cell of the confusion matrix, and
+extension Dataset {
+    /// What is kept of the examples `test` when a run ends, of which the model says `inference`: the worst mistakes, examples of each cell of the confusion matrix, and
     /// all predictions. Of predicted numbers the evaluation itself tells which are worst.
-    func testArtifacts(_ inference: Inference, step: Int) -> [SessionArtifact] {
-        let (test, name) = (splits.test, Split.test.rawValue)
-        let predictsNumbers = dataset.targets != nil
+    func testArtifacts(_ inference: Inference, of test: [Int32], step: Int) -> [SessionArtifact] {
+        let name = Split.test.rawValue
+        let predictsNumbers = targets != nil
         var artifacts: [SessionArtifact] = []
         func add(_ kind: String, _ name: String, _ body: Data) {
             artifacts.append(SessionArtifact(kind: kind, name: name, step: step, body: body))
         }
         if !predictsNumbers {
-            let worst = Mistake.worst(of: inference, indices: test, in: dataset)
+            let worst = Mistake.worst(of: inference, indices: test, in: self)
             add(Mistake.artifactKind, name, Mistake.encoded(worst))
-            let cells = Mistake.cells(of: inference, indices: test, in: dataset)
+            let cells = Mistake.cells(of: inference, indices: test, in: self)
             add(Mistake.artifactKind, Mistake.cellsName, Mistake.encoded(cells))
         }
         let list = PredictionList(
-            inference, indices: test, classes: predictsNumbers ? nil : dataset.classes.count)
+            inference, indices: test, classes: predictsNumbers ? nil : classes.count)
         add(PredictionList.artifactKind, name, list.encoded())
         return artifacts
     }

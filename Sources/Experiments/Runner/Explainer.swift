@@ -25,16 +25,12 @@ public final class Explainer {
 
     /// An explainer of `model`.
     public init(_ model: TrainedModel, data: String?, workers: Int) throws {
-        var spec = model.spec
-        if let data { spec.data.path = data }
-        dataset = try DatasetLoader.load(spec.data, for: spec.training.loss)
-        try model.check(dataset)
-        splits = try Splits(dataset, spec.data)
+        (dataset, splits) = try model.load(data: data)
         self.model = model
         self.workers = workers
         probe = try NetworkProbe(
-            model.network, weights: model.weights, loss: spec.training.loss, preprocessing: model.preprocessing,
-            workers: workers)
+            model.network, weights: model.weights, loss: model.spec.training.loss,
+            preprocessing: model.preprocessing, workers: workers)
     }
 
     /// Whether the model takes images.

@@ -123,12 +123,20 @@ public struct TrainedModel: Sendable {
         var inference: Inference
     }
 
-    private func test(data: String?, workers: Int) throws -> Tested {
+    /// The data that the model was trained on, and their splits.
+    /// - Parameter data: another place of the data; nil: where they were.
+    /// - Throws: ``DatasetError``, ``SplitError``, ``ModelError`` where they are not such as the model knows.
+    func load(data: String?) throws -> (dataset: Dataset, splits: Splits) {
         var spec = spec
         if let data { spec.data.path = data }
         let dataset = try DatasetLoader.load(spec.data, for: spec.training.loss)
         try check(dataset)
-        let test = try Splits(dataset, spec.data).test
+        return (dataset, try Splits(dataset, spec.data))
+    }
+
+    private func test(data: String?, workers: Int) throws -> Tested {
+        let (dataset, splits) = try load(data: data)
+        let test = splits.test
         let prepared = PreparedExamples(
             dataset.features, labels: dataset.labels, targets: dataset.targets, by: preprocessing)
         let inference = try Predictor(
@@ -164,11 +172,7 @@ public struct TrainedModel: Sendable {
         }
         let classes = preprocessing.classes.count
         func hits(_ inference: Inference) -> [Bool] {
-            inference.labels.indices.map { row in
-                let values = inference.probabilities[row * classes..<(row + 1) * classes]
-                let best = values.indices.dropFirst().reduce(values.startIndex) { values[$1] > values[$0] ? $1 : $0 }
-                return best - values.startIndex == Int(inference.labels[row])
-            }
+            zip(inference.predicted(classes: classes), inference.labels).map { $0 == Int($1) }
         }
         func scores(_ inference: Inference) -> [Double] {
             stride(from: 1, to: inference.probabilities.count, by: 2).map { Double(inference.probabilities[$0]) }
@@ -224,7 +228,7 @@ public struct TrainedModel: Sendable {
     }
 
     /// Refuses data that the preprocessing was not made for.
-    func check(_ dataset: Dataset) throws(ModelError) {
+    private func check(_ dataset: Dataset) throws(ModelError) {
         func list(_ names: [String]) -> String {
             names.count > 5
                 ? "\(names.prefix(5).joined(separator: ", ")), … (\(names.count))" : names.joined(separator: ", ")

@@ -88,16 +88,10 @@ public final class TrainingRun {
             takenHere =
                 "\(count) of \(experiment.network.parameters.count) weight arrays start as step \(model.step) of \(model.path) left them; the rest start anew."
         }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
         writer = try SessionWriter.create(
             path: path,
             info: SessionInfo(
-                runID: UUID().uuidString, name: experiment.spec.name, createdAt: Date(), specYAML: experiment.yaml,
-                preprocessingJSON: String(decoding: try encoder.encode(experiment.preprocessing), as: UTF8.self),
-                datasetJSON: experiment.describedFacts.json,
-                host: ProcessInfo.processInfo.hostName, processor: HostFacts.processor, kernels: Machine.kernels,
-                programVersion: programVersion, command: command, gitCommit: nil))
+                experiment, experiment.describedFacts, programVersion: programVersion, command: command))
         snapshot = nil
         bestWeights = nil
         hasBegun = false
@@ -147,20 +141,9 @@ public final class TrainingRun {
     ///   stands at its last checkpoint then and can be resumed.
     public func run(_ observer: RunObserver) throws -> RunEvent.Finished {
         let commands = commands
-        var server: LinkServer?
-        do {
-            server = try LinkServer(sessionPath: path) { commands.push($0) }
-        } catch {
-            observer.complaint("Nobody can attach to this run: \(error)")
-        }
-        let link = server
-        let recorder = Recorder(
-            writer,
-            tell: { events in
-                guard !events.isEmpty else { return }
-                link?.publish(events)
-                observer.events(events)
-            }, complain: observer.complaint)
+        let recorded = RecordedRun(writer, commands: commands, observer)
+        defer { recorded.close() }
+        let recorder = recorded.recorder
         let peak = Machine.measurePeak() * Double(min(trainer.workers, Machine.processors))
         if hasBegun {
             recorder.record(
@@ -169,27 +152,13 @@ public final class TrainingRun {
                         step: trainer.step, seconds: snapshot?.seconds ?? 0, workers: trainer.workers)))
         } else {
             recorder.record(.started(experiment.started(trainer: trainer, peak: peak, tariff: tariff)))
-            for note in experiment.dataset.notes {
-                recorder.record(.warned(RunEvent.Warned(step: 0, message: note)))
-            }
+            recorded.warn(experiment.dataWarnings)
             if let taken {
-                recorder.record(.warned(RunEvent.Warned(step: 0, message: taken)))
+                recorded.warn([taken])
                 // The seed alone would not bring this start back.
                 recorder.record(trainer.snapshot(), RunEvent.Checkpointed(step: 0, seconds: 0, best: false))
             }
-            if let warning = experiment.precisionWarning {
-                recorder.record(.warned(RunEvent.Warned(step: 0, message: warning)))
-            }
-            for skipped in experiment.dataset.skipped.prefix(20) {
-                recorder.record(
-                    .warned(RunEvent.Warned(step: 0, message: "\(skipped.path) was skipped: \(skipped.reason)")))
-            }
-            if experiment.dataset.skipped.count > 20 {
-                recorder.record(
-                    .warned(
-                        RunEvent.Warned(
-                            step: 0, message: "\(experiment.dataset.skipped.count) files were skipped in all.")))
-            }
+            if let warning = experiment.precisionWarning { recorded.warn([warning]) }
         }
         var loop = TrainingLoop(
             trainer, splits: experiment.splits, from: snapshot, bestWeights: bestWeights,
@@ -201,22 +170,19 @@ public final class TrainingRun {
         do {
             finished = try loop.run()
         } catch {
-            try recorder.finish()
-            writer.close()
-            server?.close()
+            try recorded.finish()
             throw error
         }
         let seconds = finished.seconds - (snapshot?.seconds ?? 0)
         finished.bill = tariff?.bill(coreSeconds: coreSecondsBefore + seconds * Double(trainer.workers))
         finished.weightsSHA256 = trainer.weights.sha256
         // Before the last event: who reads a finished run finds all of it.
-        let artifacts = experiment.testArtifacts(
-            loop.testInference ?? trainer.infer(experiment.splits.test), step: finished.step)
+        let test = experiment.splits.test
+        let artifacts = experiment.dataset.testArtifacts(
+            loop.testInference ?? trainer.infer(test), of: test, step: finished.step)
         for artifact in artifacts { recorder.record(artifact) }
         recorder.record(.finished(finished))
-        try recorder.finish()
-        writer.close()
-        server?.close()
+        try recorded.finish()
         return finished
     }
 }

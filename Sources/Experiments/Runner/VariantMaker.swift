@@ -35,27 +35,14 @@ public final class VariantMaker {
     public init(session path: String, best: Bool = false, data: String? = nil, workers: Int) throws {
         model = try TrainedModel(session: path, best: best)
         if model.spec.training.loss.isRegression { throw ModelError.comparesNumbers(path: path) }
-        var spec = model.spec
-        if let data { spec.data.path = data }
-        let dataset = try DatasetLoader.load(spec.data, for: spec.training.loss)
-        try model.check(dataset)
-        let splits = try Splits(dataset, spec.data)
+        let (dataset, splits) = try model.load(data: data)
         (self.dataset, self.splits) = (dataset, splits)
         notes = dataset.notes
         self.workers = workers
         // Every network that is asked keeps a copy of what it is asked about.
-        let (test, size) = (splits.test, dataset.shape.count)
-        let labels = test.map { dataset.labels[Int($0)] }
-        func rows<Value>(_ values: [Value]) -> [Value] {
-            test.flatMap { values[Int($0) * size..<(Int($0) + 1) * size] }
-        }
-        let features: FeatureStorage?
-        switch dataset.features {
-        case .bytes(let values): features = .bytes(rows(values))
-        case .floats(let values): features = .floats(rows(values))
-        case .streamed: features = nil
-        }
-        if let features {
+        let test = splits.test
+        if let features = dataset.features.copy(of: test, size: dataset.shape.count) {
+            let labels = test.map { dataset.labels[Int($0)] }
             self.test = PreparedExamples(features, labels: labels, by: model.preprocessing)
             testIndices = Array(Int32(0)..<Int32(test.count))
         } else {
@@ -161,22 +148,14 @@ public final class VariantMaker {
     private lazy var timed: PreparedExamples = {
         let places = splits.test.prefix(512)
         let size = dataset.shape.count
-        let labels = places.map { dataset.labels[Int($0)] }
-        func rows<Value>(_ values: [Value]) -> [Value] {
-            places.flatMap { values[Int($0) * size..<(Int($0) + 1) * size] }
-        }
-        switch dataset.features {
-        case .bytes(let values):
-            return PreparedExamples(.bytes(rows(values)), labels: labels, by: model.preprocessing)
-        case .floats(let values):
-            return PreparedExamples(.floats(rows(values)), labels: labels, by: model.preprocessing)
-        case .streamed:
+        guard let features = dataset.features.copy(of: places, size: size) else {
             // Decoding is not what is timed: noise does as well.
             var random = CounterRandom(seed: 0, purpose: .benchmark)
             let bytes = (0..<64 * size).map { _ in UInt8(truncatingIfNeeded: random.next32() >> 24) }
             return PreparedExamples(
                 .bytes(bytes), labels: Array(repeating: 0, count: 64), by: model.preprocessing)
         }
+        return PreparedExamples(features, labels: places.map { dataset.labels[Int($0)] }, by: model.preprocessing)
     }()
 
     /// Examples of the test split.
