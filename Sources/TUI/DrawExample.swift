@@ -34,10 +34,15 @@ func drawInstance(_ session: OpenSession, _ pane: Pane, _ state: State, _ grid: 
                 Rect(row: line, column: rect.column, rows: 1, columns: rect.columns), Cell(" ", Style(.selection)))
         }
         let term = terms.first { $0.feature == index }
+        // A condition speaks for or against; of a number that stays one it is known what more of it would do, not whether this much
+        // does it.
+        let isSlope = term?.text == value.column
         let sign: Part =
             switch term?.weight {
-            case let weight? where weight > 0: Part("+", isSelected ? .selection : .good, bold: true)
-            case let weight? where weight < 0: Part("-", isSelected ? .selection : .bad, bold: true)
+            case let weight? where weight > 0:
+                Part(isSlope ? state.glyphs.pick("↑", "^") : "+", isSelected ? .selection : .good, bold: true)
+            case let weight? where weight < 0:
+                Part(isSlope ? state.glyphs.pick("↓", "v") : "-", isSelected ? .selection : .bad, bold: true)
             default: Part(" ", isSelected ? .selection : .text)
             }
         grid.write([sign], row: line, column: rect.column, columns: 1, glyphs: state.glyphs)

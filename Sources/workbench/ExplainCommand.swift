@@ -185,7 +185,12 @@ struct ExplainCommand: ParsableCommand {
         let shown = classes.count == 2 ? Array(explanation.surrogates.prefix(1)) : explanation.surrogates
         for surrogate in shown {
             Output.line("")
-            if !isRegression { Output.line("for and against \(sanitised(classes[surrogate.classIndex])):") }
+            if !isRegression {
+                // A weight of a number that stays one is a slope: what more of it would do.
+                let isSlope = explanation.settings.discretizer == .none && !explanation.values.isEmpty
+                let name = sanitised(classes[surrogate.classIndex])
+                Output.line(isSlope ? "what more of each does to \(name):" : "for and against \(name):")
+            }
             for line in bars(read(surrogate.terms.prefix(Self.mostBars), explanation)) {
                 Output.line(line)
             }

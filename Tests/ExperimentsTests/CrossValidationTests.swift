@@ -192,6 +192,11 @@ import Testing
         for name in ["loss", "macro_f1", "auc"] { #expect(finished.metrics["test/\(name)_mean"] != nil) }
         let facts = SessionFacts(reader: try SessionReader(path: path))
         #expect(facts.mistakes.count == min(Mistake.maximumCount, 150 - (0..<3).reduce(0) { $0 + matrix[$1, $1] }))
+        // Each cell of the pooled matrix has its examples, and each example what was said of it.
+        #expect(
+            Set(facts.cellExamples.map { $0.label * 3 + $0.predicted })
+                == Set((0..<9).filter { matrix[$0 / 3, $0 % 3] > 0 }))
+        #expect(facts.predictions?.count == 150)
         #expect(state.fractionDone == 1)
     }
 
