@@ -315,13 +315,13 @@ void wb_window_f32(const wb_window *s, const float *x, const float *w, float *y)
 void wb_quantize_u8(size_t count, const float *x, float inverse, int zero, uint8_t *y);
 /// y = (x - zero) * scale.
 void wb_dequantize_u8(size_t count, const uint8_t *x, float scale, int zero, float *y);
-/// (channels, plane) bytes to floats (plane, to): the channels of a pixel side by side, each times scale[c] plus shift[c].
+/// (channels, plane) bytes to floats (plane, to): the channels of a pixel side by side, or as they are where `to` is 1, each times scale[c] plus shift[c].
 void wb_interleave_f32(int channels, int plane, int to, const uint8_t *x, const float *scale, const float *shift, float *y);
 /// Copies `blocks` planes of `pixel` bytes a pixel into planes of (rows, columns), `top` and `left` from their corner.
 void wb_border(int blocks, int height, int width, int pixel, int top, int left, int rows, int columns, const uint8_t *x, uint8_t *y);
 /// y = tables[x]; with 16 channels one table of 256 bytes for each channel of a block.
 void wb_table_u8(size_t count, int channels, const uint8_t *tables, const uint8_t *x, uint8_t *y);
-/// (channels, plane) to (plane, to): the channels of a pixel side by side; `tables` NULL or 256 bytes a channel.
+/// (channels, plane) to (plane, to): the channels of a pixel side by side, or as they are where `to` is 1; `tables` NULL or 256 bytes a channel.
 void wb_interleave_u8(int channels, int plane, int to, const uint8_t *x, const uint8_t *tables, uint8_t *y);
 /// Maximum, or mean of (x - zero_in) * scale: images of bytes in blocks of 16 channels; `n` and `block` are not read.
 void wb_pool_u8(const wb_pool_shape *s, int average, float scale, int zero_in, int zero_out, const uint8_t *x, uint8_t *y);

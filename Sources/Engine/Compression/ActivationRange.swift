@@ -1,4 +1,4 @@
-// Calibration: which range of numbers the bytes of an activation stand for.
+// ActivationRange: which range of numbers the bytes of an activation stand for.
 import Foundation
 
 /// Counts of the values that an activation took, in even bins from the smallest to the largest.
@@ -50,15 +50,20 @@ struct ActivationHistogram {
         return (first == 0 ? low : edge(first))...(last == Self.bins - 1 ? high : edge(last + 1))
     }
 
-    /// Of all ranges that keep the side near 0, the one whose 256 steps diverge least from the distribution: Kullback and
+    /// Of the ranges that hold most values for their width (from 0 on where none is negative), the one whose 256 steps diverge least from the distribution: Kullback and
     /// Leibler's measure between the values with those outside counted at the ends, and what steps make of them (Migacz 2017).
     private func entropy() -> ClosedRange<Float> {
         let levels = 256
         let candidates = stride(from: levels, through: Self.bins, by: 16)
         var best = (divergence: Double.infinity, range: low...high)
+        var before = [0]
+        for count in counts { before.append(before[before.count - 1] + count) }
         for width in candidates {
-            // What is cut off is cut at both sides in proportion to how far each reaches.
-            let left = low < 0 ? Int((Float(Self.bins - width) * min(1, -low / (high - low))).rounded()) : 0
+            var left = 0
+            if low < 0 {
+                for start in 0...(Self.bins - width)
+                where before[start + width] - before[start] > before[left + width] - before[left] { left = start }
+            }
             let right = left + width
             var wanted = counts[left..<right].map(Double.init)
             let inside = wanted
