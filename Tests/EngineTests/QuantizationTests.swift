@@ -344,3 +344,24 @@ private struct QuantizationCase: Decodable {
         #expect(try error(true) <= error(false) * 1.05)
     }
 }
+
+@Suite struct CrewTests {
+    @Test func everyTileIsDoneOnceHoweverManyHelp() {
+        for helpers in [0, 1, 3] {
+            let crew = Crew(helpers: helpers)
+            defer { crew.end() }
+            let arena = Arena()
+            let counts = arena.allocate(64, of: Int.self)
+            for job in 1...3000 {
+                let tiles = job % 64 + 1
+                // What tiles write is seen when the job is done.
+                crew.run(tiles) { counts[$0] += 1 }
+                for tile in 0..<64 where counts[tile] != (tile < tiles ? 1 : 0) {
+                    Issue.record("job \(job), tile \(tile) was done \(counts[tile]) times with \(helpers) helpers")
+                    return
+                }
+                for tile in 0..<64 { counts[tile] = 0 }
+            }
+        }
+    }
+}

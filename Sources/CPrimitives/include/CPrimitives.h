@@ -36,6 +36,23 @@ int wb_team_next(wb_team *, int worker, int tiles);
 /// Waits until every worker of the team is here; then the next phase begins.
 void wb_team_meet(wb_team *, int worker);
 
+/// Helpers that take tiles of small jobs, if they come in time (crew.c).
+typedef struct wb_crew wb_crew;
+/// `spins`: helpers look out for the next job a while before they sleep.
+wb_crew *wb_crew_create(int spins);
+void wb_crew_destroy(wb_crew *);
+/// The one that has jobs done: opens a job of `tiles` tiles (less than 65,536) when the one before is finished.
+void wb_crew_post(wb_crew *, int tiles);
+/// A tile of the job, or -1.
+int wb_crew_take(wb_crew *);
+/// A tile that was taken is done.
+void wb_crew_did(wb_crew *);
+/// Waits until all `tiles` tiles are done.
+void wb_crew_finish(wb_crew *, int tiles);
+/// A helper: sleeps until it has a tile; -1 when the crew ends.
+int wb_crew_await(wb_crew *);
+void wb_crew_end(wb_crew *);
+
 // ---- convolution (oneDNN) -----------------------------------------------------------------------------------------
 
 typedef struct {

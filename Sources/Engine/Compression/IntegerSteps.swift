@@ -150,7 +150,7 @@ private struct Planner {
             let offsets = builder.keep(shape.offsets)
             let (steps, lanes, size) = (shape.steps, lanes, givesFloats ? 4 : 1)
             builder.append(
-                ForwardStep(node: index, parts: outStride / 16, cost: weights.count / 3) { base, count, parts in
+                ForwardStep(node: index, parts: outStride / 16, cost: weights.count / 4) { base, count, parts in
                     var window = wb_window()
                     (window.rows, window.pixels, window.blocks) = (1, Int32(count), Int32(parts.count))
                     (window.runs, window.steps, window.offsets) = (1, Int32(steps), UnsafePointer(offsets))
@@ -323,7 +323,7 @@ private struct Planner {
         builder.append(
             ForwardStep(
                 node: index, parts: output.height,
-                cost: weights.count * output.height * output.width * (isPooled ? 4 : 1) / 3
+                cost: weights.count * output.height * output.width * (isPooled ? 4 : 1) / 4
             ) { base, count, parts in
                 var window = wb_window()
                 (window.rows, window.pixels, window.blocks) = (

@@ -63,8 +63,9 @@ final class ForwardPlan {
     let outputOffset: Int
     let outputStride: Int
 
-    /// An example costs at least so many multiply-adds where workers share it; less is done before they have met.
-    private static let worthSharing = 150_000
+    /// A step of one example costs at least so many multiply-adds of floats where it is shared; less is done before a helper
+    /// has it.
+    private static let worthSharing = 500_000
     /// Bytes of a slot that stay near its worker, and examples that share a pass over a dense layer's weights.
     private static let slotBytes = 768 << 10
     static let tileSizes = 8...96
@@ -94,7 +95,13 @@ final class ForwardPlan {
         team = Team(workers: workers, scratchBytes: 64)
     }
 
-    deinit { team.end() }
+    /// Made when one example is worth sharing.
+    private var crew: Crew?
+
+    deinit {
+        team.end()
+        crew?.end()
+    }
 
     /// Makes example `index` of those that are asked about at `place`, as the first step takes it.
     typealias Maker = (_ index: Int, _ place: UnsafeMutableRawPointer) -> Void
@@ -119,42 +126,32 @@ final class ForwardPlan {
         take(range, (slot + outputOffset).assumingMemoryBound(to: Float.self))
     }
 
-    /// One example, whose large steps the workers share.
+    /// One example, whose large steps are shared with helpers.
     private func runOne(make: Maker, take: Taker) {
+        wb_thread_prepare()
         let slot = slots[0]
-        let workers = slots.count
-        let shares = steps.map { workers > 1 && $0.parts >= workers && $0.cost >= Self.worthSharing }
-        guard shares.contains(true) else {
-            wb_thread_prepare()
+        guard slots.count > 1, steps.contains(where: { pieces($0) > 1 }) else {
             return tile(0..<1, slot, make, take)
         }
+        let crew = crew ?? Crew(helpers: slots.count - 1)
+        self.crew = crew
         make(0, slot + inputOffset)
-        var phases: [Phase] = []
-        var whole: [ForwardStep] = []
-        func flush() {
-            guard !whole.isEmpty else { return }
-            let mine = whole
-            phases.append(Phase([{ _ in for step in mine { step.run(slot, 1, 0..<step.parts) } }]))
-            whole = []
-        }
-        for (step, isShared) in zip(steps, shares) {
-            guard isShared else {
-                whole.append(step)
+        for step in steps {
+            let pieces = pieces(step)
+            guard pieces > 1 else {
+                step.run(slot, 1, 0..<step.parts)
                 continue
             }
-            flush()
-            phases.append(
-                Phase(
-                    (0..<workers).map { worker in
-                        let parts = step.parts * worker / workers..<step.parts * (worker + 1) / workers
-                        return { _ in step.run(slot, 1, parts) }
-                    }))
+            crew.run(pieces) { piece in
+                step.run(slot, 1, step.parts * piece / pieces..<step.parts * (piece + 1) / pieces)
+            }
         }
-        // What follows the last meeting is done by whoever asked.
-        let rest = whole
-        team.run(phases)
-        for step in rest { step.run(slot, 1, 0..<step.parts) }
         take(0..<1, (slot + outputOffset).assumingMemoryBound(to: Float.self))
+    }
+
+    /// Pieces that a step of one example is cut into.
+    private func pieces(_ step: ForwardStep) -> Int {
+        step.cost >= Self.worthSharing ? min(step.parts, slots.count) : 1
     }
 
     /// Runs one tile on this thread and shows what each node gave of `count` examples, first the input (-1).
