@@ -74,6 +74,7 @@ struct BenchCommand: ParsableCommand {
         commandName: "bench", abstract: "Measure this machine.",
         subcommands: [
             BenchTrainCommand.self, BenchKernelsCommand.self, BenchScreenCommand.self, BenchEvaluateCommand.self,
+            BenchInferCommand.self,
         ])
 }
 

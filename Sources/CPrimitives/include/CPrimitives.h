@@ -36,6 +36,23 @@ int wb_team_next(wb_team *, int worker, int tiles);
 /// Waits until every worker of the team is here; then the next phase begins.
 void wb_team_meet(wb_team *, int worker);
 
+/// Helpers that take tiles of small jobs, if they come in time (crew.c).
+typedef struct wb_crew wb_crew;
+/// `spins`: helpers look out for the next job a while before they sleep.
+wb_crew *wb_crew_create(int spins);
+void wb_crew_destroy(wb_crew *);
+/// The one that has jobs done: opens a job of `tiles` tiles (less than 65,536) when the one before is finished.
+void wb_crew_post(wb_crew *, int tiles);
+/// A tile of the job, or -1.
+int wb_crew_take(wb_crew *);
+/// A tile that was taken is done.
+void wb_crew_did(wb_crew *);
+/// Waits until all `tiles` tiles are done.
+void wb_crew_finish(wb_crew *, int tiles);
+/// A helper: sleeps until it has a tile; -1 when the crew ends.
+int wb_crew_await(wb_crew *);
+void wb_crew_end(wb_crew *);
+
 // ---- convolution (oneDNN) -----------------------------------------------------------------------------------------
 
 typedef struct {
@@ -288,6 +305,49 @@ typedef struct {
 
 /// Applies `u` to `count` parameters. m, v and average may be NULL where `u` does not use them.
 void wb_update_f32(size_t count, const wb_update *u, float *p, float *m, float *v, float *average, const float *g);
+
+// ---- inference (inference.c) --------------------------------------------------------------------------------------
+// Outputs come in blocks of 16. Weights are (blocks, runs, steps, 16), a step being one float or four bytes of the input.
+
+/// y[r][p][o] = sum over runs i and steps q of x[r * x_row + p * x_pixel + offsets[i] + 4q] * w[o / 16][i][q][o % 16],
+/// plus bias[o]. Everything that leads through x and y is in bytes; up to three bytes past a run are read.
+typedef struct {
+    int rows, pixels, blocks;    // outputs
+    int runs, steps;             // steps of each run
+    const int32_t *offsets;      // where each run begins
+    ptrdiff_t x_row, x_pixel;    // from one sum to the next
+    ptrdiff_t y_row, y_pixel, y_block;
+    int pooled;                  // rows and pixels are maxima of 2x2 sums
+    const void *bias;            // int32_t or float, 16 a block
+    int relu;                    // floats: max(0, sum)
+    const float *scale;          // bytes: a byte is clamp(round(sum * scale[o]) + zero, low, high)
+    int zero, low, high;
+    int floats;                  // bytes: y is float, sum * scale[o]
+    int lanes;                   // 0 the widest here; 4 and 8 give the same integers, for tests
+} wb_window;
+/// Of unsigned inputs and signed weights, each sum in 32 bits, which they must not leave.
+void wb_window_u8(const wb_window *s, const uint8_t *x, const int8_t *w, void *y);
+void wb_window_f32(const wb_window *s, const float *x, const float *w, float *y);
+/// y = the nearest step to x * inverse (1 / scale), ties to even, plus `zero`; what lies outside 0...255 becomes the nearest.
+void wb_quantize_u8(size_t count, const float *x, float inverse, int zero, uint8_t *y);
+/// y = (x - zero) * scale.
+void wb_dequantize_u8(size_t count, const uint8_t *x, float scale, int zero, float *y);
+/// (channels, plane) bytes to floats (plane, to): the channels of a pixel side by side, or as they are where `to` is 1, each times scale[c] plus shift[c].
+void wb_interleave_f32(int channels, int plane, int to, const uint8_t *x, const float *scale, const float *shift, float *y);
+/// Copies `blocks` planes of `pixel` bytes a pixel into planes of (rows, columns), `top` and `left` from their corner.
+void wb_border(int blocks, int height, int width, int pixel, int top, int left, int rows, int columns, const uint8_t *x, uint8_t *y);
+/// y = tables[x]; with 16 channels one table of 256 bytes for each channel of a block.
+void wb_table_u8(size_t count, int channels, const uint8_t *tables, const uint8_t *x, uint8_t *y);
+/// (channels, plane) to (plane, to): the channels of a pixel side by side, or as they are where `to` is 1; `tables` NULL or 256 bytes a channel.
+void wb_interleave_u8(int channels, int plane, int to, const uint8_t *x, const uint8_t *tables, uint8_t *y);
+/// Maximum, or mean of (x - zero_in) * scale: images of bytes in blocks of 16 channels; `n` and `block` are not read.
+void wb_pool_u8(const wb_pool_shape *s, int average, float scale, int zero_in, int zero_out, const uint8_t *x, uint8_t *y);
+/// One channel a sum: weights (blocks, taps, 16); a step of `s` is a tap, x_row and x_pixel lead through (height, width) planes.
+void wb_depthwise_u8(const wb_window *s, int height, int width, const uint8_t *x, const int8_t *w, uint8_t *y);
+/// y = a * a_scale + b * b_scale + offset, rounded, at least `low`.
+void wb_add_u8(size_t count, const uint8_t *a, float a_scale, const uint8_t *b, float b_scale, float offset, int zero, int low, uint8_t *y);
+/// Means of (x - zero_in) * scale over all pixels of each channel.
+void wb_global_average_u8(int blocks, int plane, float scale, int zero_in, int zero_out, const uint8_t *x, uint8_t *y);
 
 /// Peak of float32 multiply-adds on this thread, GFLOP/s, measured over about 50 ms.
 double wb_measure_peak_gflops(void);

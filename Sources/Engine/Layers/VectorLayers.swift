@@ -239,20 +239,7 @@ final class PlannedActivation: PlannedLayer {
         output = plan.activation(stride: input.stride, image: input.image)
     }
 
-    /// What the kernels call it; nil: softmax.
-    private var kind: (number: Int32, slope: Float)? {
-        switch activation {
-        case .linear: preconditionFailure("nothing to compute")
-        case .relu: (Int32(WB_RELU), 0)
-        case .leakyReLU(let slope): (Int32(WB_LEAKY_RELU), slope)
-        case .elu: (Int32(WB_ELU), 0)
-        case .gelu: (Int32(WB_GELU), 0)
-        case .silu: (Int32(WB_SILU), 0)
-        case .sigmoid: (Int32(WB_SIGMOID), 0)
-        case .tanh: (Int32(WB_TANH), 0)
-        case .softmax: nil
-        }
-    }
+    private var kind: (number: Int32, slope: Float)? { activation.kernel }
 
     func forward(_ plan: PlanBuilder) {
         let (stride, width, kind) = (input.stride, width, kind)
@@ -326,6 +313,23 @@ final class PlannedDropout: PlannedLayer {
             let y = target[keyPath: to] + shard.first * stride
             let (n, first) = (Int32(shard.count), UInt32(shard.first))
             return { _ in wb_dropout_f32(n, Int32(stride), stride, rate, key, step.pointee.number, first, x, y) }
+        }
+    }
+}
+
+extension Activation {
+    /// What the kernels call it; nil: softmax.
+    var kernel: (number: Int32, slope: Float)? {
+        switch self {
+        case .linear: preconditionFailure("nothing to compute")
+        case .relu: (Int32(WB_RELU), 0)
+        case .leakyReLU(let slope): (Int32(WB_LEAKY_RELU), slope)
+        case .elu: (Int32(WB_ELU), 0)
+        case .gelu: (Int32(WB_GELU), 0)
+        case .silu: (Int32(WB_SILU), 0)
+        case .sigmoid: (Int32(WB_SIGMOID), 0)
+        case .tanh: (Int32(WB_TANH), 0)
+        case .softmax: nil
         }
     }
 }

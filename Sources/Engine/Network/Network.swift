@@ -195,6 +195,13 @@ public struct Network: Sendable, Equatable {
         layers = lowering.layers
     }
 
+    /// Layers that follow from those of a network whose shapes fit.
+    init(input: TensorShape, classes: Int, layers: [NetworkLayer]) {
+        self.input = input
+        self.classes = classes
+        self.layers = layers
+    }
+
     /// All parameters, first layer first, weight before bias.
     public var parameters: [ParameterShape] { layers.flatMap(\.parameters) }
     /// Number of values that are trained.

@@ -81,6 +81,12 @@ final class ExampleStore: @unchecked Sendable {
         cache.release(example)
     }
 
+    /// The pixels of a streamed example for `body`.
+    func withPixels(_ example: Int32, _ body: (UnsafePointer<UInt8>) -> Void) {
+        guard let cache else { preconditionFailure("only streamed examples are fetched one by one") }
+        withStreamed(example, from: cache, body)
+    }
+
     /// Copies `count` examples to `out`, scaled; vectors are padded to `stride`.
     @inline(__always)
     func gather(_ indices: UnsafePointer<Int32>, count: Int, into out: UnsafeMutablePointer<Float>, stride: Int) {

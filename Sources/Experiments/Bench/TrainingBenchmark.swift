@@ -63,9 +63,8 @@ public enum TrainingBenchmark: String, CaseIterable, Sendable {
         try LayerTime.measure(Network(layers, input: input, classes: classes), examples: batch, precision: precision)
     }
 
-    /// Measures training with batches of `batch` on `workers` threads.
-    /// - Parameter augments: flip, crop and noise on every image.
-    public func run(batch: Int, workers: Int, precision: Precision = .f32, augments: Bool = false) throws -> Result {
+    /// Random examples.
+    func dataset() -> Dataset {
         var random = CounterRandom(seed: 0, purpose: .benchmark)
         let labels = (0..<examples).map { _ in Int32(random.below(UInt32(classes))) }
         let names = (0..<classes).map(String.init)
@@ -78,9 +77,15 @@ public enum TrainingBenchmark: String, CaseIterable, Sendable {
             features = .bytes(
                 (0..<examples * input.count).map { _ in UInt8(truncatingIfNeeded: random.next32() >> 24) })
         }
-        let dataset = Dataset(
+        return Dataset(
             name: rawValue, shape: input, classes: names, columns: columns, features: features, labels: labels,
             origin: "random")
+    }
+
+    /// Measures training with batches of `batch` on `workers` threads.
+    /// - Parameter augments: flip, crop and noise on every image.
+    public func run(batch: Int, workers: Int, precision: Precision = .f32, augments: Bool = false) throws -> Result {
+        let dataset = dataset()
         let train = Array(Int32(0)..<Int32(examples))
         let preprocessing = Preprocessing(fitting: dataset, train: train, spec: DataSpec(dataset: rawValue))
         let network = try Network(layers, input: preprocessing.shape, classes: classes)
@@ -89,7 +94,8 @@ public enum TrainingBenchmark: String, CaseIterable, Sendable {
         spec.precision = precision
         if self == .vggSmall { spec.optimizer = .sgd(learningRate: 0.01, momentum: 0.9) }
         let trainer = try Trainer(
-            network, spec: spec, data: PreparedExamples(features, labels: labels, by: preprocessing), train: train,
+            network, spec: spec, data: PreparedExamples(dataset.features, labels: dataset.labels, by: preprocessing),
+            train: train,
             augment: augments ? [.flip(horizontal: true), .crop(padding: 4), .noise(deviation: 0.02)] : [],
             workers: workers)
         var best = Duration.seconds(1_000_000)

@@ -1,0 +1,367 @@
+// Bytes instead of floats: against ONNX Runtime's vectors, plain loops, and the network in float32.
+import CPrimitives
+import Testing
+
+@testable import Engine
+
+/// A case of quantization.json.
+private struct QuantizationCase: Decodable {
+    struct Integers: Decodable {
+        let shape: [Int]
+        let values: [Int32]
+    }
+    let kind: String
+    let x: FixtureArray
+    let scale: Float?
+    let zeroPoint: Int32?
+    let type: String?
+    let q: Integers?
+    let padding: Int?
+    let xScale: Float?
+    let xZeroPoint: Int32?
+    let weight: Integers?
+    let weightScales: [Float]?
+    let bias: Integers?
+    let yScale: Float?
+    let yZeroPoint: Int32?
+    let y: Integers?
+    let tolerance: Int32?
+}
+
+@Suite struct QuantizationFixtureTests {
+    @Test func numbersBecomeTheSameIntegers() throws {
+        let cases = try Fixture.load("quantization.json", as: [QuantizationCase].self)
+        let mine = cases.filter { $0.kind == "quantize per tensor" }
+        #expect(mine.count == 4 && cases.count == 8)
+        for (number, one) in mine.enumerated() {
+            let type = try #require(one.type)
+            let width = try #require(Affine.Width(rawValue: type))
+            let affine = Affine(scale: try #require(one.scale), zero: try #require(one.zeroPoint), width: width)
+            #expect(one.x.values.map(affine.quantize) == one.q?.values, "case \(number)")
+        }
+    }
+
+    @Test func integerConvolutionsGiveTheSame() throws {
+        let cases = try Fixture.load("quantization.json", as: [QuantizationCase].self)
+            .filter { $0.kind == "integer convolution, weights per channel" }
+        #expect(cases.count == 4)
+        for (number, one) in cases.enumerated() {
+            let (weight, bias, wanted) = (try #require(one.weight), try #require(one.bias), try #require(one.y))
+            let padding = try #require(one.padding)
+            let (xScale, xZero) = (try #require(one.xScale), try #require(one.xZeroPoint))
+            let (yScale, yZero) = (try #require(one.yScale), try #require(one.yZeroPoint))
+            let scales = try #require(one.weightScales).map { Float(Double(xScale) * Double($0) / Double(yScale)) }
+            let (channels, side) = (one.x.shape[1], one.x.shape[2])
+            let (filters, kernel) = (weight.shape[0], weight.shape[2])
+            let out = wanted.shape[2]
+            let bordered = ImageLayout(
+                channels: channels, height: side + 2 * padding, width: side + 2 * padding, block: 1)
+            let shape = WindowShape(ConvolutionSpec(filters: filters, kernel: kernel), layout: bordered, size: 1)
+            let row = channels * kernel * kernel
+            let weights: [Int8] = shape.packed(outputs: filters) { Int8(weight.values[$0 * row + $1]) }
+            var biases = [Int32](repeating: 0, count: 16)
+            for filter in 0..<filters {
+                let sum = weight.values[filter * row..<(filter + 1) * row].reduce(0, +)
+                biases[filter] = bias.values[filter] - xZero * sum
+            }
+            for lanes: Int32 in [0, 4, 8] {
+                var found: [Int32] = []
+                for image in 0..<one.x.shape[0] {
+                    var x = [UInt8](repeating: UInt8(xZero), count: bordered.stride + 64)
+                    for index in 0..<channels * side * side {
+                        let (channel, pixel) = (index / (side * side), index % (side * side))
+                        let place = channel * bordered.height + pixel / side + padding
+                        x[place * bordered.width + pixel % side + padding] =
+                            UInt8(one.x.values[image * channels * side * side + index])
+                    }
+                    var y = [UInt8](repeating: 0, count: out * out * 16)
+                    (scales + Array(repeating: 0, count: 16 - filters)).withUnsafeBufferPointer { scale in
+                        shape.offsets.withUnsafeBufferPointer { offsets in
+                            biases.withUnsafeBufferPointer { bias in
+                                var window = wb_window()
+                                (window.rows, window.pixels, window.blocks) = (Int32(out), Int32(out), 1)
+                                (window.runs, window.steps) = (Int32(offsets.count), Int32(shape.steps))
+                                (window.offsets, window.bias) = (
+                                    offsets.baseAddress, UnsafeRawPointer(bias.baseAddress)
+                                )
+                                window.scale = scale.baseAddress
+                                (window.x_row, window.x_pixel) = (shape.rowBytes, shape.pixelBytes)
+                                (window.y_row, window.y_pixel) = (out * 16, 16)
+                                (window.zero, window.low, window.high, window.lanes) = (yZero, 0, 255, lanes)
+                                wb_window_u8(&window, x, weights, &y)
+                            }
+                        }
+                    }
+                    for filter in 0..<filters {
+                        for pixel in 0..<out * out { found.append(Int32(y[pixel * 16 + filter])) }
+                    }
+                }
+                let furthest = zip(found, wanted.values).map { abs($0 - $1) }.max() ?? 0
+                let allowed = try #require(one.tolerance)
+                #expect(found.count == wanted.values.count && furthest <= allowed, "case \(number), \(lanes) lanes")
+            }
+        }
+    }
+}
+
+@Suite struct AffineTests {
+    @Test func aNumberIsHalfAStepFromItsByteAtMostAndZeroStaysZero() {
+        var random = CounterRandom(seed: 3, purpose: .benchmark)
+        for _ in 0..<200 {
+            let (low, high) = ((random.unit() - 0.7) * 20, (random.unit() - 0.3) * 20)
+            let affine = Affine(covering: min(low, high), max(low, high))
+            #expect(affine.dequantize(affine.quantize(0)) == 0)
+            #expect(affine.dequantize(affine.zero) == 0)
+            for _ in 0..<50 {
+                let value = min(low, high) + random.unit() * abs(high - low)
+                let back = affine.dequantize(affine.quantize(value))
+                // The zero point is rounded, so the outermost half step may be cut off.
+                #expect(abs(back - value) <= affine.scale * 1.001 / 2 || abs(value) > 127 * affine.scale)
+                #expect(abs(back - value) <= affine.scale * 1.001)
+            }
+        }
+        #expect(Affine(covering: 0, 0).quantize(0) == 0)
+        #expect(Affine(scale: 1, zero: 7).quantize(.nan) == 7)
+        #expect(Affine(scale: 1, zero: 7).quantize(.infinity) == 255)
+    }
+
+    @Test func weightsAreHalfAStepFromTheirBytes() {
+        var random = CounterRandom(seed: 4, purpose: .benchmark)
+        let weights = (0..<5 * 30).map { Float(1 + $0 / 30) * (random.unit() - 0.5) } + Array(repeating: 0, count: 30)
+        let quantized = QuantizedWeights(weights, shape: [6, 30])
+        for (index, (value, back)) in zip(weights, quantized.dequantized).enumerated() {
+            #expect(abs(value - back) <= quantized.scales[index / 30] * 0.5001)
+            if value == 0 { #expect(back == 0) }
+        }
+        #expect(quantized.values.allSatisfy { $0 >= -127 })
+    }
+
+    @Test func sumsOfManyWeightsFitTheirRegister() {
+        let quantized = QuantizedWeights(Array(repeating: 1, count: 100_000), shape: [1, 100_000])
+        #expect(quantized.values.reduce(0) { $0 + Int($1) } * 255 < 1 << 31)
+        #expect(quantized.dequantized.allSatisfy { abs($0 - 1) < 0.02 })
+    }
+
+    @Test func rangesLeaveOutWhatIsRare() {
+        // 100,000 values of a normal distribution and one far outside.
+        var random = CounterRandom(seed: 5, purpose: .benchmark)
+        var histogram = ActivationHistogram(low: -4, high: 100)
+        for _ in 0..<100_000 { histogram.add((0..<12).reduce(-6) { sum, _ in sum + random.unit() }) }
+        histogram.add(100)
+        #expect(histogram.range(.minMax) == -4...100)
+        let percentile = histogram.range(.percentile)
+        #expect(percentile.upperBound > 3 && percentile.upperBound < 5 && percentile.lowerBound <= -3)
+        let entropy = histogram.range(.entropy)
+        #expect(entropy.upperBound > 2.5 && entropy.upperBound < 50 && entropy.lowerBound < 0)
+        // Where all values count alike nothing is left out.
+        var even = ActivationHistogram(low: 0, high: 1)
+        for index in 0..<20480 { even.add((Float(index) + 0.5) / 20480) }
+        #expect(even.range(.entropy).upperBound > 0.99)
+    }
+}
+
+@Suite struct ForwardNetworkTests {
+    private struct Case {
+        var name: String
+        var layers: [LayerSpec]
+        var input: TensorShape
+    }
+    private static let image = TensorShape.image(channels: 3, height: 12, width: 10)
+    private static let cases = [
+        Case(
+            name: "mnist-like",
+            layers: [
+                .conv(filters: 16, kernel: 3, activation: .relu), .maxPool(size: 2, stride: 2),
+                .conv(filters: 32, kernel: 3, activation: .relu), .maxPool(size: 2, stride: 2), .flatten,
+                .dense(units: 20, activation: .relu), .dense(units: nil),
+            ], input: .image(channels: 1, height: 19, width: 18)),
+        Case(
+            name: "norms",
+            layers: [
+                .conv(filters: 20, kernel: 3, padding: .same, hasBias: false), .batchNorm(activation: .relu),
+                .conv(filters: 24, kernel: 3, stride: 2, padding: .explicit(1)), .batchNorm(), .activation(.relu),
+                .averagePool(size: 3, stride: 2, padding: .same), .globalAveragePool,
+                .dense(units: 12), .batchNorm(activation: .tanh), .dense(units: nil),
+            ], input: image),
+        Case(
+            name: "residual",
+            layers: [
+                .conv(filters: 16, kernel: 5, padding: .same, activation: .relu),
+                .residual([
+                    .conv(filters: 32, kernel: 3, stride: 2, padding: .same, hasBias: false),
+                    .batchNorm(activation: .relu),
+                    .conv(filters: 32, kernel: 3, padding: .same, hasBias: false), .batchNorm(),
+                ]),
+                .residual([.conv(filters: 32, kernel: 3, padding: .same), .batchNorm()]), .dropout(rate: 0.5),
+                .globalAveragePool, .dense(units: nil),
+            ], input: image),
+        Case(
+            name: "groups, dilation, depthwise",
+            layers: [
+                .conv(filters: 24, kernel: 3, padding: .same, activation: .silu),
+                .conv(filters: 16, kernel: 3, padding: .same, dilation: 2, groups: 4, activation: .relu),
+                .depthwiseConv(ConvolutionSpec(filters: 0, kernel: 3)), .batchNorm(activation: .relu),
+                .maxPool(size: 3, stride: 2, padding: .same), .activation(.gelu), .batchNorm(), .flatten,
+                .activation(.sigmoid), .dense(units: nil),
+            ], input: image),
+        Case(
+            name: "table",
+            layers: [
+                .dense(units: 30, activation: .relu), .layerNorm(), .dense(units: 17, activation: .elu),
+                .dense(units: nil),
+            ],
+            input: .vector(13)),
+        Case(
+            name: "flat image",
+            layers: [.flatten, .batchNorm(), .dense(units: 40, activation: .relu), .dense(units: nil)],
+            input: image),
+    ]
+
+    private func example(_ one: Case, count: Int = 70) throws -> (Network, [ParameterValues], PreparedExamples) {
+        var random = CounterRandom(seed: 11, purpose: .benchmark)
+        let network = try Network(one.layers, input: one.input, classes: 5)
+        var weights = network.initialWeights(seed: 5)
+        for index in weights.indices {
+            let name = weights[index].name
+            if name.hasSuffix(".variance") {
+                weights[index].values = weights[index].values.map { _ in random.unit() + 0.2 }
+            } else if name.hasSuffix(".mean") || name.hasSuffix(".bias") {
+                weights[index].values = weights[index].values.map { _ in random.unit() * 0.4 - 0.2 }
+            } else if name.hasSuffix("norm.weight") {
+                weights[index].values = weights[index].values.map { _ in random.unit() + 0.5 }
+            }
+        }
+        let isImage = one.input.isImage
+        let features: FeatureStorage =
+            isImage
+            ? .bytes((0..<count * one.input.count).map { _ in UInt8(random.below(256)) })
+            : .floats((0..<count * one.input.count).map { _ in random.unit() * 4 - 2 })
+        let labels = (0..<count).map { Int32($0 % 5) }
+        let columns = isImage ? [] : (0..<one.input.count).map { Column(name: "\($0)", kind: .numeric) }
+        let dataset = Dataset(
+            name: one.name, shape: one.input, classes: (0..<5).map(String.init), columns: columns, features: features,
+            labels: labels, origin: "random")
+        let preprocessing = Preprocessing(
+            fitting: dataset, train: Array(0..<Int32(count)), spec: DataSpec(dataset: one.name))
+        return (network, weights, PreparedExamples(features, labels: labels, by: preprocessing))
+    }
+
+    private func furthest(_ a: [Float], _ b: [Float]) -> Float {
+        a.count == b.count ? zip(a, b).map { abs($0 - $1) }.max() ?? 0 : .infinity
+    }
+
+    @Test func foldedNormsPredictTheSame() throws {
+        for one in Self.cases {
+            let (network, weights, data) = try example(one)
+            let (folded, foldedWeights) = network.foldingNorms(weights)
+            #expect(folded.parameters.map(\.name) == foldedWeights.map(\.name))
+            #expect(folded.parameters.map(\.count) == foldedWeights.map(\.values.count))
+            let before = try Predictor(network, weights: weights, data: data, workers: 1).infer()
+            let after = try Predictor(folded, weights: foldedWeights, data: data, workers: 1).infer()
+            #expect(furthest(before.probabilities, after.probabilities) < 1e-5, "\(one.name)")
+        }
+        // All norms that follow arithmetic are gone.
+        let (network, weights, _) = try example(Self.cases[2])
+        let folded = network.foldingNorms(weights).network
+        #expect(!folded.layers.contains { if case .batchNorm = $0.spec { true } else { false } })
+    }
+
+    @Test func compiledNetworksPredictTheSame() throws {
+        for one in Self.cases {
+            let (network, weights, data) = try example(one)
+            let wanted = try Predictor(network, weights: weights, data: data, workers: 1).infer()
+            let compiled = CompiledNetwork(network, weights: weights, like: data, workers: 2)
+            let found = try compiled.infer(data)
+            #expect(furthest(wanted.probabilities, found.probabilities) < 1e-5, "\(one.name)")
+            #expect(found.hits == wanted.hits && found.labels == wanted.labels)
+            // One at a time, and by one worker, to the last bit.
+            let alone = CompiledNetwork(network, weights: weights, like: data, workers: 1)
+            #expect(try alone.infer(data) == found, "\(one.name)")
+            for index: Int32 in [0, 37, 69] {
+                let single = try compiled.infer(data, [index])
+                #expect(single.probabilities == Array(found.probabilities[Int(index) * 5..<Int(index + 1) * 5]))
+            }
+        }
+    }
+
+    @Test func quantizedNetworksAreCloseAndTheSameEverywhere() throws {
+        for one in Self.cases {
+            let (network, weights, data) = try example(one)
+            let wanted = try Predictor(network, weights: weights, data: data, workers: 1).infer()
+            for method in QuantizationSettings.Calibration.allCases {
+                var settings = QuantizationSettings()
+                settings.calibration = method
+                let quantized = try QuantizedNetwork(
+                    network, weights: weights, calibration: data, settings: settings, workers: 2)
+                let found = try quantized.infer(data)
+                #expect(
+                    furthest(wanted.probabilities, found.probabilities) < (method == .entropy ? 0.3 : 0.08),
+                    "\(one.name), \(method)")
+                guard method == .minMax else { continue }
+                for lanes: Int32 in [0, 4, 8] {
+                    let other = try QuantizedNetwork(
+                        network, weights: weights, loss: .softmaxCrossEntropy(), calibration: data, examples: nil,
+                        settings: settings, workers: 1, lanes: lanes)
+                    #expect(try other.infer(data) == found, "\(one.name), \(lanes) lanes")
+                }
+                for index: Int32 in [0, 37, 69] {
+                    let single = try quantized.infer(data, [index])
+                    #expect(single.probabilities == Array(found.probabilities[Int(index) * 5..<Int(index + 1) * 5]))
+                }
+                let weightCount = network.parameters.reduce(0) { sum, shape in
+                    if case .weight = shape.role { sum + shape.count } else { sum }
+                }
+                #expect(quantized.storedBytes.weights == weightCount)
+                #expect(quantized.notes.count == (one.name == "table" ? 1 : 0))
+            }
+        }
+    }
+
+    @Test func biasCorrectionBringsMeansBack() throws {
+        let (network, weights, data) = try example(Self.cases[0])
+        func error(_ corrects: Bool) throws -> Double {
+            var settings = QuantizationSettings()
+            settings.correctsBias = corrects
+            // Coarse weights show what the correction does.
+            let coarse = weights.map { value in
+                var value = value
+                if value.name.hasSuffix("weight") { value.values = value.values.map { $0 + 0.02 } }
+                return value
+            }
+            let quantized = try QuantizedNetwork(
+                network, weights: coarse, calibration: data, settings: settings, workers: 1)
+            let wanted = try Predictor(network, weights: coarse, data: data, workers: 1).infer()
+            let found = try quantized.infer(data)
+            var sum = 0.0
+            for label in 0..<5 {
+                let differences = (0..<data.count).map {
+                    Double(wanted.probabilities[$0 * 5 + label] - found.probabilities[$0 * 5 + label])
+                }
+                sum += abs(differences.reduce(0, +)) / Double(data.count)
+            }
+            return sum
+        }
+        #expect(try error(true) <= error(false) * 1.05)
+    }
+}
+
+@Suite struct CrewTests {
+    @Test func everyTileIsDoneOnceHoweverManyHelp() {
+        for helpers in [0, 1, 3] {
+            let crew = Crew(helpers: helpers)
+            defer { crew.end() }
+            let arena = Arena()
+            let counts = arena.allocate(64, of: Int.self)
+            for job in 1...3000 {
+                let tiles = job % 64 + 1
+                // What tiles write is seen when the job is done.
+                crew.run(tiles) { counts[$0] += 1 }
+                for tile in 0..<64 where counts[tile] != (tile < tiles ? 1 : 0) {
+                    Issue.record("job \(job), tile \(tile) was done \(counts[tile]) times with \(helpers) helpers")
+                    return
+                }
+                for tile in 0..<64 { counts[tile] = 0 }
+            }
+        }
+    }
+}
