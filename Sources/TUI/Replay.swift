@@ -146,7 +146,7 @@ extension RunEvent {
     /// When it happened; nil for events that carry no time.
     var moment: (step: Int, epoch: Int?, seconds: Double)? {
         switch self {
-        case .started, .explained, .surveyed, .warned: nil
+        case .started, .explained, .surveyed, .compared, .sensed, .decided, .warned: nil
         case .folded(let event): (event.step, event.epoch, event.seconds)
         case .stepped(let event): (event.step, event.epoch, event.seconds)
         case .progressed(let event): (event.step, event.epoch, event.seconds)

@@ -74,7 +74,7 @@ struct CompareCommand: ParsableCommand {
         try comparison.time(progress: progress(of: "timing"))
         if keep {
             do {
-                for name in try comparison.keep() { Output.note("\(name) is too large to be kept in the session.") }
+                for name in try comparison.keep(recording: true) { Output.note("\(name) is too large to be kept in the session.") }
             } catch {
                 Output.note("The variants are not kept in the session: \(error)")
             }
@@ -115,10 +115,10 @@ struct CompareCommand: ParsableCommand {
             ("variant", line.variant), ("bytes", line.bytes), ("gzip_bytes", line.gzipBytes),
             ("parameters", line.parameters), ("nonzero_weights", line.nonzeroWeights), ("macs", line.multiplyAdds),
             ("accuracy", line.accuracy), ("accuracy_low", line.accuracyInterval.low),
-            ("accuracy_high", line.accuracyInterval.high), ("macro_f1", line.macroF1),
+            ("accuracy_high", line.accuracyInterval.high), ("macro_f1", line.macroF1), ("auc", line.auc),
             ("agreement", line.agreement), ("lost_points", line.lostPoints), ("mcnemar_p", line.mcNemarP),
             ("p50_us", line.median * 1e6), ("p95_us", line.percentile95 * 1e6),
-            ("images_per_s", line.imagesPerSecond), ("note", line.note),
+            ("images_per_s", line.imagesPerSecond), ("speedup", line.speedup), ("note", line.note),
         ]
     }
 
@@ -148,7 +148,7 @@ struct CompareCommand: ParsableCommand {
                 line.macroF1.map(percent) ?? "-", percent(line.agreement), signed(line.lostPoints),
                 line.variant == base.variant ? "" : line.mcNemarP < 0.0001 ? "<0.0001" : Format.number(line.mcNemarP),
                 Format.number(line.median * 1e6), Format.number(line.percentile95 * 1e6),
-                Format.short(line.imagesPerSecond), signed(line.imagesPerSecond / base.imagesPerSecond),
+                Format.short(line.imagesPerSecond), signed(line.speedup),
             ])
         }
         let widths = rows[0].indices.map { column in rows.map { displayWidth($0[column]) }.max() ?? 0 }

@@ -35,13 +35,14 @@ public struct FineTuning: Sendable, Equatable {
     ///   - trainer: of the smaller network, with a spec of ``training(_:)`` and with its weights.
     ///   - ties: what must hold.
     ///   - pruning: what to take out in the end, where it is gradual and done on the way; nil: ties are all.
-    ///   - progress: told the fraction that is done.
+    ///   - skipping: arrays that gradual pruning leaves alone.
+    ///   - progress: told the fraction that is done; what it throws ends the training.
     /// - Returns: whether all steps could be applied; a diverged network is of no use.
-    /// - Throws: when a streamed example can't be decoded.
+    /// - Throws: ``ExampleError`` when a streamed example can't be decoded.
     public func run(
         _ trainer: Trainer, ties: WeightTies, pruning: VariantRecipe.Pruning? = nil,
-        progress: (Double) -> Void = { _ in }
-    ) throws(ExampleError) -> Bool {
+        skipping: Set<String> = [], progress: (Double) throws -> Void = { _ in }
+    ) throws -> Bool {
         let total = epochs * trainer.stepsPerEpoch
         let every = max(1, Int(Double(total) * Self.cutting) / Self.cuts)
         var refused = 0
@@ -49,22 +50,24 @@ public struct FineTuning: Sendable, Equatable {
         if pruning == nil { trainer.tie(ties) }
         for step in 0..<total {
             if let pruning, step % every == 0, cut <= Self.cuts {
-                trainer.tie(masks(trainer, pruning, time: Double(cut) / Double(Self.cuts)))
+                trainer.tie(masks(trainer, pruning, skipping, time: Double(cut) / Double(Self.cuts)).joined(ties))
                 cut += 1
             }
             if trainer.advance().applied { refused = 0 } else { refused += 1 }
             if let failure = trainer.failure { throw failure }
             if refused == 5 { return false }
-            if step % 64 == 0 { progress(Double(step) / Double(total)) }
+            if step % 64 == 0 { try progress(Double(step) / Double(total)) }
         }
         // A run with very few steps has not come to the last cut.
-        if let pruning, cut <= Self.cuts { trainer.tie(masks(trainer, pruning, time: 1)) }
-        progress(1)
+        if let pruning, cut <= Self.cuts { trainer.tie(masks(trainer, pruning, skipping, time: 1).joined(ties)) }
+        try progress(1)
         return true
     }
 
-    private func masks(_ trainer: Trainer, _ pruning: VariantRecipe.Pruning, time: Double) -> WeightTies {
-        let weights = trainer.weights
+    private func masks(
+        _ trainer: Trainer, _ pruning: VariantRecipe.Pruning, _ skipping: Set<String>, time: Double
+    ) -> WeightTies {
+        let weights = trainer.weights.filter { !skipping.contains($0.name) }
         func fraction(_ percent: Int) -> Double { Pruning.gradualFraction(time, to: Double(percent) / 100) }
         switch pruning {
         case .global(let percent):

@@ -98,3 +98,10 @@ public enum Pruning {
         return chosen
     }
 }
+
+extension [ParameterValues] {
+    /// These arrays of `network` with what `recipe` takes out of them as zeros. (``VariantRecipe`` has a `Pruning` of its own.)
+    func pruned(_ network: Network, _ recipe: VariantRecipe.Pruning) -> [ParameterValues] {
+        Pruning.apply(Pruning.masks(network, self, recipe), to: self)
+    }
+}

@@ -13,8 +13,11 @@ public struct Variant: Sendable {
     /// A network with `weights` that have been pruned and clustered already; numbers are rounded here as `recipe` says.
     public init(_ recipe: VariantRecipe, _ network: Network, _ weights: [ParameterValues]) {
         let roles = Dictionary(network.parameters.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        let kept = network.weightNames(of: recipe.kept)
         let packed = weights.map { array in
-            PackedParameter(array, recipe.format(isWeight: roles[array.name]?.isWeight == true))
+            PackedParameter(
+                array,
+                kept.contains(array.name) ? .f32 : recipe.format(isWeight: roles[array.name]?.isWeight == true))
         }
         guard let variant = Variant(recipe, network, packed: packed) else {
             preconditionFailure("the weights of \(recipe) could not be packed")
@@ -47,7 +50,48 @@ public struct Variant: Sendable {
     }
 }
 
+extension Network {
+    /// Names of the weight arrays of the layers with these numbers, from 1.
+    public func weightNames(of numbers: some Sequence<Int>) -> Set<String> {
+        Set(
+            numbers.filter { layers.indices.contains($0 - 1) }.flatMap {
+                layers[$0 - 1].parameters.filter(\.isWeight).map(\.name)
+            })
+    }
+}
+
 extension VariantRecipe {
+    /// `weights` with what the recipe does to single arrays done to those `names`: zeros, shared values and rounding, without
+    /// training.
+    public func applied(
+        to weights: [ParameterValues], of network: Network, only names: Set<String>
+    ) -> [ParameterValues] {
+        let chosen = weights.filter { names.contains($0.name) }
+        var changed = chosen
+        if let pruning { changed = chosen.pruned(network, pruning) }
+        if let clusters {
+            let shared = SharedWeights.all(network, changed, clusters: clusters)
+            for index in changed.indices {
+                if let found = shared[changed[index].name] { changed[index].values = found.values }
+            }
+        }
+        for index in changed.indices {
+            guard let values = PackedParameter(changed[index], format(isWeight: true)).values else {
+                preconditionFailure("\(changed[index].name) could not be packed as \(name)")
+            }
+            changed[index].values = values
+        }
+        let byName = Dictionary(changed.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        return weights.map { byName[$0.name] ?? $0 }
+    }
+
+    /// - Throws: ``VariantError/noLayer(_:of:layers:)`` where it speaks of a layer that `network` does not have.
+    public func check(_ network: Network) throws(VariantError) {
+        for number in kept.sorted() + layerPruning.keys.sorted() where network.weightNames(of: [number]).isEmpty {
+            throw .noLayer(number, of: name, layers: network.layers.count { $0.parameters.contains(where: \.isWeight) })
+        }
+    }
+
     fileprivate func format(isWeight: Bool) -> PackedParameter.Format {
         switch numbers {
         case .f16: return .f16
@@ -62,7 +106,7 @@ extension VariantRecipe {
     public var noteOfSpeed: String? {
         var reasons: [String] = []
         switch pruning {
-        case nil: break
+        case nil: if !layerPruning.isEmpty { reasons.append("zeros are multiplied like other weights") }
         case .twoOfFour: reasons.append("zeros are multiplied like other weights, as no kernel here skips two of four")
         default: reasons.append("zeros are multiplied like other weights")
         }

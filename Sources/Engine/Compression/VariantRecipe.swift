@@ -30,6 +30,13 @@ public struct VariantRecipe: Sendable, Hashable, CustomStringConvertible {
     /// How many values the weights of a layer share; nil: they share none.
     public var clusters: Int?
     public var numbers: Numbers?
+    /// Percentage of the weights of single layers that become zero, by the layer's number from 1; the other layers go by ``pruning``.
+    public var layerPruning: [Int: Int] = [:]
+    /// Numbers, from 1, of layers whose weights stay as they are: float32, none zero, none shared.
+    public var kept: Set<Int> = []
+
+    /// Numbers that a layer can have.
+    public static let layerRange = 1...10_000
 
     /// How many values the weights of a layer can share.
     public static let clusterRange = 2...256
@@ -43,7 +50,16 @@ public struct VariantRecipe: Sendable, Hashable, CustomStringConvertible {
     public init(_ name: String) throws(VariantError) {
         self.init()
         for part in name.split(separator: "+", omittingEmptySubsequences: false).map(String.init) {
-            if let format = Numbers(rawValue: part) {
+            if let place = part.firstIndex(of: "@") {
+                guard
+                    let percent = try Self.number(String(part[..<place]), "prune", "", Self.percentRange),
+                    let layer = try Self.number(String(part[place...]), "@", "", Self.layerRange)
+                else { throw .unknown(part) }
+                if layerPruning[layer] != nil { throw .twice(name) }
+                layerPruning[layer] = percent
+            } else if let layer = try Self.number(part, "keep", "", Self.layerRange) {
+                if !kept.insert(layer).inserted { throw .twice(name) }
+            } else if let format = Numbers(rawValue: part) {
                 try Self.set(&numbers, format, name)
             } else if part == "2:4" {
                 try Self.set(&pruning, .twoOfFour, name)
@@ -60,6 +76,8 @@ public struct VariantRecipe: Sendable, Hashable, CustomStringConvertible {
             }
         }
         if clusters != nil, numbers != nil { throw .palette(name) }
+        if !kept.isDisjoint(with: layerPruning.keys) { throw .twice(name) }
+        if !kept.isEmpty, pruning == nil, clusters == nil, numbers == nil { throw .keepsAll(name) }
     }
 
     private static func set<Value>(_ place: inout Value?, _ value: Value, _ name: String) throws(VariantError) {
@@ -93,24 +111,29 @@ public struct VariantRecipe: Sendable, Hashable, CustomStringConvertible {
         case .twoOfFour: parts.append("2:4")
         case nil: break
         }
+        for (layer, percent) in layerPruning.sorted(by: { $0.key < $1.key }) { parts.append("prune\(percent)@\(layer)") }
         if let clusters { parts.append("cluster\(clusters)") }
         if let numbers { parts.append(numbers.rawValue) }
+        parts += kept.sorted().map { "keep\($0)" }
         return parts.isEmpty ? "baseline" : parts.joined(separator: "+")
     }
 
     public var description: String { name }
 
     /// Whether training afterwards can win something back: weights that were taken out are missed, rounding hardly is.
-    public var isTrainable: Bool { channels != nil || pruning != nil || clusters != nil }
+    public var isTrainable: Bool { channels != nil || prunes || clusters != nil }
+
+    /// Whether weights become zero.
+    public var prunes: Bool { pruning != nil || !layerPruning.isEmpty }
 
     /// How many times it is trained on: after something was taken out, and after weights came to share values.
     public var stagesOfTraining: Int {
-        (channels != nil || pruning != nil ? 1 : 0) + (clusters != nil ? 1 : 0)
+        (channels != nil || prunes ? 1 : 0) + (clusters != nil ? 1 : 0)
     }
 
     /// What there is, for help and refusals.
     public static let known =
-        "f16, bf16, int8, dynamic, int4, pruneN (percent), pruneN-layer, 2:4, channelsN (percent), clusterN (2 to 256), and one of each kind joined by + (prune80+cluster16)"
+        "f16, bf16, int8, dynamic, int4, pruneN (percent), pruneN-layer, 2:4, channelsN (percent), clusterN (2 to 256), prunePERCENT@LAYER, keepLAYER (its weights stay float32; layers count from 1), joined by + (prune80+cluster16+keep1)"
 }
 
 /// Why there is no such variant.
@@ -119,6 +142,8 @@ public enum VariantError: Error, Equatable, CustomStringConvertible {
     case outside(String, ClosedRange<Int>)
     case twice(String)
     case palette(String)
+    case keepsAll(String)
+    case noLayer(Int, of: String, layers: Int)
 
     public var description: String {
         switch self {
@@ -127,6 +152,10 @@ public enum VariantError: Error, Equatable, CustomStringConvertible {
             "The number of \"\(part)\" is not between \(range.lowerBound) and \(range.upperBound); there are \(VariantRecipe.known)."
         case .twice(let name):
             "\"\(name)\" asks for two things of one kind; there are \(VariantRecipe.known)."
+        case .keepsAll(let name):
+            "\"\(name)\" keeps layers as they are, but changes nothing in the others; there are \(VariantRecipe.known)."
+        case .noLayer(let number, let name, let layers):
+            "\"\(name)\" speaks of layer \(number), which is none of the network's \(layers) layers with weights of its own; the screen Model lists them from 1."
         case .palette(let name):
             "\"\(name)\" has both clusters and a format of numbers, but shared values are kept by their number and need none; there are \(VariantRecipe.known)."
         }

@@ -169,3 +169,12 @@ struct RankedClasses {
             positives: defined.flatMap(\.positives))
     }
 }
+
+extension ClassReport {
+    /// The area under the ROC curve: of the second of two classes, with more the mean over each against the rest; nil where it is
+    /// undefined.
+    public static func area(probabilities: [Float], labels: [Int32], classes: Int) -> Double? {
+        let areas = RankedClasses(probabilities: probabilities, labels: labels, classes: classes)
+        return (classes == 2 ? areas.areas[1] : areas.macroArea)?.auc
+    }
+}

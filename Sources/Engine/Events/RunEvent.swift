@@ -24,6 +24,12 @@ public enum RunEvent: Sendable, Equatable {
     indirect case explained(Explanation)
     /// What matters to the model over many examples was looked for.
     indirect case surveyed(FeatureSurvey)
+    /// A smaller variant of the model was measured, or the model itself as their baseline.
+    indirect case compared(VariantLine)
+    /// What each layer loses when it alone is made smaller was measured.
+    indirect case sensed(LayerSensitivity)
+    /// A person chose a variant, dropped one or took it back.
+    indirect case decided(VariantChoice)
     /// The run goes on from a checkpoint after an interruption: what was recorded after `step` is void.
     case resumed(Resumed)
     /// Something that a person should know and that does not end the run.

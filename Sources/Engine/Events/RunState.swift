@@ -48,6 +48,8 @@ public struct RunState: Sendable, Equatable {
     public private(set) var explanations: [Explanation] = []
     /// The newest look for what matters to the model.
     public private(set) var survey: FeatureSurvey?
+    /// Smaller variants of the model.
+    public private(set) var variants = ComparedVariants()
     /// The newest evaluations of each split, oldest first: a run that goes on from a checkpoint voids the last.
     private var measured: [Split: [RunEvent.Evaluated]] = [:]
     private var weightHistory = WeightHistory()
@@ -172,6 +174,9 @@ public struct RunState: Sendable, Equatable {
             explanations.append(explanation)
             if explanations.count > Self.keptExplanations { explanations.removeFirst() }
         case .surveyed(let survey): self.survey = survey
+        case .compared(let line): variants.take(line)
+        case .sensed(let sensitivity): variants.take(sensitivity)
+        case .decided(let choice): variants.take(choice)
         case .resumed(let resumed):
             rewind(to: resumed)
         case .warned(let warned):
@@ -225,6 +230,7 @@ public struct RunState: Sendable, Equatable {
         if let best = bestCheckpoint, best.step > resumed.step { bestCheckpoint = nil }
         explanations.removeAll { $0.step > resumed.step }
         if let found = survey, found.step > resumed.step { survey = nil }
+        variants.rewind(to: resumed.step)
         if let tried = ratesTried, tried.step > resumed.step { ratesTried = nil }
         step = resumed.step
         if let head { epoch = min(head.epochs, resumed.step / max(1, head.stepsPerEpoch) + 1) }

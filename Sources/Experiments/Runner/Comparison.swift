@@ -2,37 +2,6 @@
 import Engine
 import Foundation
 
-/// One variant, measured.
-public struct VariantLine: Sendable {
-    /// Name of the recipe; "baseline" for the network itself.
-    public var variant: String
-    /// Bytes of the file, and after gzip.
-    public var bytes: Int
-    public var gzipBytes: Int
-    /// Trained values of the network, and how many weights are not zero.
-    public var parameters: Int
-    public var nonzeroWeights: Int
-    /// Multiply-adds for one example. Zeros count: they are multiplied.
-    public var multiplyAdds: Int
-    public var accuracy: Double
-    /// Wilson's interval.
-    public var accuracyInterval: Interval
-    public var macroF1: Double?
-    /// Fraction of the test examples of which it says the same as the baseline.
-    public var agreement: Double
-    /// Accuracy of the baseline less its own, in points.
-    public var lostPoints: Double
-    /// Of McNemar's test against the baseline.
-    public var mcNemarP: Double
-    /// Median and 95th percentile of the time for a single example, one worker, seconds.
-    public var median: Double = 0
-    public var percentile95: Double = 0
-    /// In batches of 256 examples, all workers; from the median.
-    public var imagesPerSecond: Double = 0
-    /// What should be known of the numbers; empty: nothing.
-    public var note: String
-}
-
 /// Variants of one model, measured one after the other on the same examples and then timed in turns.
 ///
 /// Not Sendable: one thread owns it.
@@ -43,7 +12,8 @@ public final class Comparison {
     /// The files of the variants, in their order, without the baseline.
     public private(set) var files: [(name: String, bytes: Data)] = []
     private var variants: [Variant] = []
-    private let tuning: FineTuning?
+    /// How variants that have lost something are trained on; nil: not.
+    public var tuning: FineTuning?
     private let baseline: [Int]
     private let workers: Int
     private let baseHits: [Bool]
@@ -63,10 +33,12 @@ public final class Comparison {
     }
 
     /// Makes and measures a variant.
-    /// - Parameter progress: told the fraction of its training that is done.
+    /// - Parameter progress: told the fraction of its training that is done; what it throws ends it.
     /// - Throws: what ``VariantMaker/make(_:tuning:progress:)`` throws.
     @discardableResult
-    public func add(_ recipe: VariantRecipe, progress: @escaping (Double) -> Void = { _ in }) throws -> VariantLine {
+    public func add(_ recipe: VariantRecipe, progress: @escaping (Double) throws -> Void = { _ in }) throws
+        -> VariantLine
+    {
         let own = recipe.isTrainable ? tuning : nil
         let variant = try maker.make(recipe, tuning: own, progress: progress)
         return add(variant, try maker.infer(variant), fineTuned: own != nil)
@@ -94,13 +66,25 @@ public final class Comparison {
         } else if variant.recipe.isTrainable {
             notes.append("not fine-tuned")
         }
-        let line = VariantLine(
-            variant: variant.recipe.name, bytes: file.count, gzipBytes: VariantFile.gzipSize(file),
+        var line = VariantLine(
+            variant: variant.recipe.name, step: maker.model.step, bytes: file.count, gzipBytes: VariantFile.gzipSize(file),
             parameters: variant.network.parameterCount, nonzeroWeights: sparsity.weights - sparsity.zeros,
             multiplyAdds: variant.network.multiplyAdds, accuracy: accuracy, accuracyInterval: interval,
-            macroF1: matrix.macroF1,
             agreement: Double(zip(predicted, baseline).count { $0 == $1 }) / Double(total),
             lostPoints: (mcNemar.difference ?? 0) * 100, mcNemarP: mcNemar.pValue, note: notes.joined(separator: "; "))
+        line.epochs = fineTuned ? (tuning?.epochs ?? 0) * variant.recipe.stagesOfTraining : 0
+        line.macroF1 = matrix.macroF1
+        line.auc = ClassReport.area(
+            probabilities: inference.probabilities, labels: inference.labels, classes: maker.classes)
+        line.recalls = matrix.perClass.map { $0.recall ?? .nan }
+        let arrays = Set(variant.network.parameters.filter(\.isWeight).map(\.name))
+        line.weights = WeightHistogram.all(of: variant.weights.filter { arrays.contains($0.name) })
+        // The same variant again takes the place of the one before.
+        if let index = lines.firstIndex(where: { $0.variant == line.variant }) {
+            lines.remove(at: index)
+            variants.remove(at: index)
+            files.removeAll { $0.name == line.variant }
+        }
         lines.append(line)
         if !variants.isEmpty { files.append((line.variant, file)) }
         variants.append(variant)
@@ -119,13 +103,16 @@ public final class Comparison {
     /// Examples of a batch.
     public static let batch = 256
 
-    /// Times all of them.
-    /// - Parameter progress: told the fraction that is done.
+    /// Times them, in turns.
+    /// - Parameters:
+    ///   - only: the variant that is timed beside the baseline, by its name; nil: all.
+    ///   - progress: told the fraction that is done; what it throws ends it.
     /// - Throws: ``ConvolutionError``.
-    public func time(progress: (Double) -> Void = { _ in }) throws {
+    public func time(only: String? = nil, progress: (Double) throws -> Void = { _ in }) throws {
         let clock = ContinuousClock()
         for (batch, workers, calls) in [(1, 1, Self.singles), (Self.batch, self.workers, Self.batches)] {
-            let probes = try variants.map { try maker.probe($0, batch: batch, workers: workers) }
+            let places = lines.indices.filter { only == nil || $0 == 0 || lines[$0].variant == only }
+            let probes = try places.map { try maker.probe(variants[$0], batch: batch, workers: workers) }
             var seconds = probes.map { _ in [Double]() }
             for round in 0..<Self.rounds {
                 for (index, probe) in probes.enumerated() {
@@ -138,18 +125,21 @@ public final class Comparison {
                         done += 1
                     }
                 }
-                progress((Double(round + 1) / Double(Self.rounds) + (batch == 1 ? 0 : 1)) / 2)
+                try progress((Double(round + 1) / Double(Self.rounds) + (batch == 1 ? 0 : 1)) / 2)
             }
-            for index in lines.indices {
-                let sorted = seconds[index].sorted()
+            let baseline = seconds[0].sorted()[seconds[0].count / 2]
+            for (place, index) in places.enumerated() {
+                let sorted = seconds[place].sorted()
                 let median = sorted[sorted.count / 2]
+                // Once timed, the baseline keeps its time: each variant says what it is to that of its own turns.
+                if index == 0, only != nil, batch == 1 ? lines[0].median > 0 : lines[0].imagesPerSecond > 0 { continue }
                 if batch == 1 {
                     lines[index].median = median
                     lines[index].percentile95 = sorted[min(sorted.count - 1, sorted.count * 95 / 100)]
                 } else {
                     lines[index].imagesPerSecond = Double(batch) / median
-                    if variants[index].recipe.channels != nil,
-                        lines[index].imagesPerSecond < lines[0].imagesPerSecond * 1.05
+                    lines[index].speedup = baseline / median
+                    if variants[index].recipe.channels != nil, lines[index].speedup < 1.05
                     {
                         lines[index].note +=
                             (lines[index].note.isEmpty ? "" : "; ")
@@ -176,21 +166,55 @@ public final class Comparison {
     /// Makes and measures variants, smaller and smaller ones, as long as they lose at most `points`.
     /// - Parameter before: told of each before it is made.
     /// - Throws: what ``add(_:progress:)`` throws.
-    public func search(losingAtMost points: Double, before: (VariantRecipe) -> (Double) -> Void) throws {
+    public func search(losingAtMost points: Double, before: (VariantRecipe) throws -> (Double) throws -> Void) throws {
         for ladder in Self.ladders {
             for name in ladder {
                 let recipe = try VariantRecipe(name)
                 if lines.contains(where: { $0.variant == recipe.name }) { continue }
-                if try add(recipe, progress: before(recipe)).lostPoints > points + 1e-9 { break }
+                if try add(recipe, progress: try before(recipe)).lostPoints > points + 1e-9 { break }
             }
         }
     }
 
+    /// Test examples that sensitivity asks about, at most.
+    private static let sensed = 2_000
+
+    /// Makes each layer smaller alone and looks what that costs.
+    /// - Parameter progress: told the fraction that is done; what it throws ends it.
+    /// - Throws: ``VariantError``, ``ConvolutionError``, ``ExampleError``.
+    public func sensitivity(
+        _ treatments: [String] = LayerSensitivity.usualTreatments, progress: (Double) throws -> Void = { _ in }
+    ) throws -> LayerSensitivity {
+        let model = maker.model
+        let layers = model.network.layers.filter { $0.parameters.contains(where: \.isWeight) }
+        let examples = min(maker.testCount, Self.sensed)
+        func accuracy(_ weights: [ParameterValues]) throws -> Double {
+            let inference = try maker.infer(model.network, weights, examples: examples)
+            let hits = Self.hits(inference.predicted(classes: maker.classes), inference.labels)
+            return Double(hits.count { $0 }) / Double(hits.count)
+        }
+        let whole = try accuracy(model.weights)
+        var found: [LayerSensitivity.Layer] = []
+        for (place, layer) in layers.enumerated() {
+            var lost: [Double] = []
+            for (index, name) in treatments.enumerated() {
+                try progress(
+                    Double(place * treatments.count + index) / Double(max(1, layers.count * treatments.count)))
+                let names = Set(layer.parameters.filter(\.isWeight).map(\.name))
+                let smaller = try VariantRecipe(name).applied(to: model.weights, of: model.network, only: names)
+                lost.append((whole - (try accuracy(smaller))) * 100)
+            }
+            found.append(LayerSensitivity.Layer(number: layer.index + 1, name: layer.summary, lostPoints: lost))
+        }
+        return LayerSensitivity(step: model.step, examples: examples, treatments: treatments, layers: found)
+    }
+
     /// Keeps the variants in the session, each in the place of an earlier one of the same name.
+    /// - Parameter recording: what was measured becomes events, so that the screen Compare shows it.
     /// - Returns: names of those that are too large to be kept.
     /// - Throws: ``SessionError``, when a run has the session open, say.
-    public func keep() throws(SessionError) -> [String] {
-        guard !files.isEmpty else { return [] }
+    public func keep(recording: Bool = false) throws(SessionError) -> [String] {
+        guard !files.isEmpty || recording else { return [] }
         let writer = try SessionWriter.open(path: maker.model.path)
         defer { writer.close() }
         var large: [String] = []
@@ -202,6 +226,7 @@ public final class Comparison {
             try writer.storeArtifact(
                 SessionArtifact(kind: VariantFile.artifactKind, name: name, step: maker.model.step, body: bytes))
         }
+        if recording { try writer.append(lines.map(RunEvent.compared)) }
         return large
     }
 

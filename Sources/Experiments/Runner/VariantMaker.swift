@@ -32,10 +32,18 @@ public final class VariantMaker {
     /// The model at the last checkpoint of the session at `path`, or at its best one.
     /// - Parameter data: another place of the data; nil: where they were.
     /// - Throws: ``SessionError``, ``ModelError``, ``DatasetError``, ``SplitError``.
-    public init(session path: String, best: Bool = false, data: String? = nil, workers: Int) throws {
-        model = try TrainedModel(session: path, best: best)
+    public convenience init(session path: String, best: Bool = false, data: String? = nil, workers: Int) throws {
+        let model = try TrainedModel(session: path, best: best)
         if model.spec.training.loss.isRegression { throw ModelError.comparesNumbers(path: path) }
         let (dataset, splits) = try model.load(data: data)
+        try self.init(model, dataset, splits, workers: workers)
+    }
+
+    /// A model with its data, which have been read.
+    /// - Throws: ``ModelError`` where it predicts numbers.
+    init(_ model: TrainedModel, _ dataset: Dataset, _ splits: Splits, workers: Int) throws(ModelError) {
+        if model.spec.training.loss.isRegression { throw ModelError.comparesNumbers(path: model.path) }
+        self.model = model
         (self.dataset, self.splits) = (dataset, splits)
         notes = dataset.notes
         self.workers = workers
@@ -58,48 +66,58 @@ public final class VariantMaker {
     /// as long again; numbers are rounded last.
     /// - Parameters:
     ///   - tuning: how it is trained on; nil: not.
-    ///   - progress: told the fraction of the training that is done.
+    ///   - progress: told the fraction of the training that is done; what it throws ends it.
     /// - Throws: ``NetworkError``, ``ComparisonError``, ``BalanceError``, ``ConvolutionError``, ``ExampleError``.
     public func make(
-        _ recipe: VariantRecipe, tuning: FineTuning? = nil, progress: @escaping (Double) -> Void = { _ in }
+        _ recipe: VariantRecipe, tuning: FineTuning? = nil, progress: @escaping (Double) throws -> Void = { _ in }
     ) throws -> Variant {
+        try recipe.check(model.network)
         var (network, weights) = (model.network, model.weights)
         if let channels = recipe.channels {
             let pruning = try ChannelPruning(network, weights, percent: channels)
             (network, weights) = (pruning.network, pruning.weights)
         }
         let isGradual = tuning?.isGradual == true && recipe.pruning != nil
-        var ties = WeightTies()
+        let kept = network.weightNames(of: recipe.kept)
+        let apart = kept.union(network.weightNames(of: recipe.layerPruning.keys))
+        var masks: Pruning.Masks = [:]
         if let pruning = recipe.pruning, !isGradual {
-            let masks = Pruning.masks(network, weights, pruning)
-            weights = Pruning.apply(masks, to: weights)
-            ties = WeightTies(masks)
+            masks = Pruning.masks(network, weights.filter { !apart.contains($0.name) }, pruning)
         }
-        let loses = recipe.channels != nil || recipe.pruning != nil
+        for (layer, percent) in recipe.layerPruning {
+            let names = network.weightNames(of: [layer])
+            let own = Pruning.layerwise(
+                network, weights.filter { names.contains($0.name) }, fraction: Double(percent) / 100)
+            masks.merge(own) { _, new in new }
+        }
+        weights = Pruning.apply(masks, to: weights)
+        var ties = WeightTies(masks)
+        let loses = recipe.channels != nil || recipe.prunes
         let stages = Double(max(1, recipe.stagesOfTraining))
         if let tuning, loses {
             weights = try tune(
-                network, weights, tuning, ties, pruning: isGradual ? recipe.pruning : nil, recipe
-            ) { progress($0 / stages) }
+                network, weights, tuning, ties, pruning: isGradual ? recipe.pruning : nil, skipping: apart, recipe
+            ) { try progress($0 / stages) }
         }
         if let clusters = recipe.clusters {
-            if recipe.pruning != nil {
+            if recipe.prunes {
                 // As the training left it, which may have chosen the zeros itself.
                 let names = Set(network.parameters.filter(\.isWeight).map(\.name))
                 var masks: Pruning.Masks = [:]
-                for array in weights where names.contains(array.name) {
+                for array in weights where names.contains(array.name) && !kept.contains(array.name) {
                     masks[array.name] = array.values.map { $0 != 0 }
                 }
                 ties = WeightTies(masks)
             }
-            let shared = SharedWeights.all(network, weights, clusters: clusters)
+            let shared = SharedWeights.all(
+                network, weights.filter { !kept.contains($0.name) }, clusters: clusters)
             weights = weights.map { array in
                 shared[array.name].map { ParameterValues(name: array.name, shape: array.shape, values: $0.values) }
                     ?? array
             }
             if let tuning {
-                weights = try tune(network, weights, tuning, WeightTies(shared).joined(ties), pruning: nil, recipe) {
-                    progress(1 - (1 - $0) / stages)
+                weights = try tune(network, weights, tuning, WeightTies(shared).joined(ties), pruning: nil, skipping: [], recipe) {
+                    try progress(1 - (1 - $0) / stages)
                 }
             }
         }
@@ -108,7 +126,8 @@ public final class VariantMaker {
 
     private func tune(
         _ network: Network, _ weights: [ParameterValues], _ tuning: FineTuning, _ ties: WeightTies,
-        pruning: VariantRecipe.Pruning?, _ recipe: VariantRecipe, progress: @escaping (Double) -> Void
+        pruning: VariantRecipe.Pruning?, skipping: Set<String>, _ recipe: VariantRecipe,
+        progress: @escaping (Double) throws -> Void
     ) throws -> [ParameterValues] {
         var examples = PreparedExamples(
             dataset.features, labels: dataset.labels, targets: dataset.targets, by: model.preprocessing)
@@ -122,7 +141,7 @@ public final class VariantMaker {
             network, spec: tuning.training(spec.training), data: examples, train: train, balance: spec.data.balance,
             augment: spec.augment, workers: workers)
         trainer.load(weights)
-        guard try tuning.run(trainer, ties: ties, pruning: pruning, progress: progress) else {
+        guard try tuning.run(trainer, ties: ties, pruning: pruning, skipping: skipping, progress: progress) else {
             throw ComparisonError.diverged(variant: recipe.name)
         }
         return trainer.weights
@@ -134,6 +153,12 @@ public final class VariantMaker {
         try Predictor(
             variant.network, weights: variant.weights, loss: model.spec.training.loss, data: test, workers: workers
         ).infer(testIndices)
+    }
+
+    /// What `network` with `weights` says of the first `examples` of the test split.
+    func infer(_ network: Network, _ weights: [ParameterValues], examples: Int) throws -> Inference {
+        try Predictor(network, weights: weights, loss: model.spec.training.loss, data: test, workers: workers)
+            .infer(Array(testIndices.prefix(examples)))
     }
 
     /// The network of `variant` with examples of the test split, to be timed.

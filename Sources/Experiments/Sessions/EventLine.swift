@@ -83,6 +83,12 @@ public enum EventLine {
             for (name, value) in event.measures.sorted(by: { $0.key < $1.key }) { line.add("test/\(name)", value) }
         case .explained(let event): add(event, to: &line)
         case .surveyed(let event): add(event, to: &line)
+        case .compared(let event): add(event, to: &line)
+        case .sensed(let event): add(event, to: &line)
+        case .decided(let event):
+            line.add("step", event.step)
+            line.add("variant", event.variant)
+            line.add("act", event.act.rawValue)
         case .resumed(let event):
             add(step: event.step, seconds: event.seconds, to: &line)
             line.add("workers", event.workers)
@@ -113,8 +119,7 @@ public enum EventLine {
     /// The names of all events.
     static let kinds = [
         "started", "stepped", "progressed", "evaluated", "checkpointed", "steered", "rates_tried", "folded",
-        "explained",
-        "surveyed", "resumed", "warned", "finished",
+        "explained", "surveyed", "compared", "sensed", "decided", "resumed", "warned", "finished",
     ]
 
     /// The name of an event in lines and in the session file.
@@ -130,6 +135,9 @@ public enum EventLine {
         case .folded: "folded"
         case .explained: "explained"
         case .surveyed: "surveyed"
+        case .compared: "compared"
+        case .sensed: "sensed"
+        case .decided: "decided"
         case .resumed: "resumed"
         case .warned: "warned"
         case .finished: "finished"
@@ -149,6 +157,9 @@ public enum EventLine {
         case .folded(let event): event.step
         case .explained(let event): event.step
         case .surveyed(let event): event.step
+        case .compared(let event): event.step
+        case .sensed(let event): event.step
+        case .decided(let event): event.step
         case .resumed(let event): event.step
         case .warned(let event): event.step
         case .finished(let event): event.step
@@ -272,6 +283,13 @@ public enum EventLine {
                     measures: measures, isLast: try fields.bool("last")))
         case "explained": event = .explained(try explanation(from: fields))
         case "surveyed": event = .surveyed(try survey(from: fields))
+        case "compared": event = .compared(try variant(from: fields))
+        case "sensed": event = .sensed(try sensitivity(from: fields))
+        case "decided":
+            event = .decided(
+                VariantChoice(
+                    step: try fields.integer("step"), variant: try variantName(from: fields),
+                    act: try fields.word("act", as: VariantChoice.Act.self)))
         case "resumed":
             event = .resumed(
                 .init(

@@ -8,7 +8,7 @@ enum SessionSchema {
     /// "WBCH", in the header of every session file.
     static let applicationID = 0x5742_4348
     /// Version of the layout. A migration is added, never edited; files above it are refused.
-    static let version = 4
+    static let version = 5
 
     /// The tables of a version.
     static func tables(version: Int) -> [String] {
@@ -36,9 +36,12 @@ enum SessionSchema {
     /// `surveyed`, and runs beside the first.
     static let fromVersion3 = "PRAGMA user_version = 4;"
 
+    /// What makes a file of version 4 one of version 5, which may hold events of the kinds `compared`, `sensed` and `decided`.
+    static let fromVersion4 = "PRAGMA user_version = 5;"
+
     /// What brings a file of `version` to the newest one, within a transaction.
     static func migration(from version: Int) -> String {
-        [fromVersion1, fromVersion2, fromVersion3].dropFirst(version - 1).joined(separator: "\n")
+        [fromVersion1, fromVersion2, fromVersion3, fromVersion4].dropFirst(version - 1).joined(separator: "\n")
     }
 
     /// The tables of version 1; a new file is made as one and migrated, so that there is one way to a layout.

@@ -164,7 +164,7 @@ public final class SessionReader: Sendable {
             try SessionRow.fetch(
                 database, path: self.path,
                 """
-                SELECT seq, body FROM event WHERE run = ? AND kind NOT IN ('explained', 'surveyed')
+                SELECT seq, body FROM event WHERE run = ? AND kind NOT IN ('explained', 'surveyed', 'compared', 'sensed', 'decided')
                 ORDER BY seq DESC LIMIT 1
                 """, [run])
         }

@@ -139,7 +139,7 @@ public struct SessionSummary: Sendable, Equatable, Identifiable {
         case .steered(let event): seconds = max(seconds, event.seconds)
         case .ratesTried(let event): seconds = max(seconds, event.seconds)
         case .folded(let event): seconds = max(seconds, event.seconds)
-        case .started, .checkpointed, .explained, .surveyed, .warned: break
+        case .started, .checkpointed, .explained, .surveyed, .compared, .sensed, .decided, .warned: break
         }
     }
 
