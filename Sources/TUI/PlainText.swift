@@ -134,6 +134,20 @@ struct EventReader {
         case .surveyed(let survey):
             let first = survey.features.prefix(3).map { "\($0.name) \(Format.number($0.importance))" }
             return "What matters over \(survey.examples) examples: \(first.joined(separator: ", "))"
+        case .compared(let line):
+            let facts = [
+                "\(Format.bytes(line.bytes)) stored", "accuracy \(Format.percent(line.accuracy))",
+                "\(Format.number(line.lostPoints)) points lost", "\(Format.rate(line.imagesPerSecond)) images/s",
+            ]
+            return
+                "Variant \(line.variant): \((facts + (line.note.isEmpty ? [] : [line.note])).joined(separator: ", "))"
+        case .sensed(let found):
+            let layers = found.layers.map { layer in
+                let lost = zip(found.treatments, layer.lostPoints).map { "\($0) \(Format.number($1))" }
+                return "layer \(layer.number) \(layer.name): \(lost.joined(separator: " "))"
+            }
+            return "Points lost with one layer smaller: \(layers.joined(separator: "; "))"
+        case .decided(let choice): return "Variant \(choice.variant) \(choice.act.rawValue)"
         case .resumed(let resumed):
             lastStep = resumed.step
             return "Resumed from step \(resumed.step)"

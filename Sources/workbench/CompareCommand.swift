@@ -74,7 +74,9 @@ struct CompareCommand: ParsableCommand {
         try comparison.time(progress: progress(of: "timing"))
         if keep {
             do {
-                for name in try comparison.keep(recording: true) { Output.note("\(name) is too large to be kept in the session.") }
+                for name in try comparison.keep(recording: true) {
+                    Output.note("\(name) is too large to be kept in the session.")
+                }
             } catch {
                 Output.note("The variants are not kept in the session: \(error)")
             }

@@ -69,6 +69,7 @@ private enum Samples {
     }
 
     @Test func orderDoesNotMatter() throws {
+        #expect(try VariantRecipe("keep3+prune50@2+int8+keep1").name == "prune50@2+int8+keep1+keep3")
         #expect(try VariantRecipe("int8+prune50") == VariantRecipe("prune50+int8"))
         #expect(try VariantRecipe("cluster16+prune80").name == "prune80+cluster16")
     }

@@ -149,6 +149,15 @@ let oneOfEach: [RunEvent] = [
             rows: 40, examples: 100,
             features: [.init(name: "a", meanWeight: 0.1, importance: -0.01, importanceDeviation: 0)], picked: [3, 1],
             step: 20)),
+    .compared(sampleVariant),
+    .sensed(
+        LayerSensitivity(
+            step: 20, examples: 360, treatments: ["int8", "prune80"],
+            layers: [
+                .init(number: 1, name: "conv 8 3x3", lostPoints: [0, 12.5]),
+                .init(number: 4, name: "dense 10", lostPoints: [-0.25, 1.0 / 3]),
+            ])),
+    .decided(VariantChoice(step: 20, variant: "prune80+int8", act: .chosen)),
     .resumed(.init(step: 4, seconds: 3.5, workers: 3)),
     .warned(.init(step: 6, message: "a message\twith\u{2028}everything\r")),
     .finished(
@@ -161,6 +170,20 @@ let oneOfEach: [RunEvent] = [
             step: 1, epoch: 1, seconds: 0, reason: .stopped, weightsSHA256: "", workers: 1, metrics: [:],
             imagesPerSecond: 0, bill: Bill(wattHours: 0))),
 ]
+
+let sampleVariant: VariantLine = {
+    var line = VariantLine(
+        variant: "prune80+int8", step: 20, bytes: 4_000, gzipBytes: 3_100, parameters: 12_000, nonzeroWeights: 2_400,
+        multiplyAdds: 90_000, accuracy: 0.96, accuracyInterval: Interval(low: 0.93, high: 0.98), agreement: 0.98,
+        lostPoints: -1.0 / 3, mcNemarP: 0.25, note: "zeros are multiplied like other weights")
+    line.epochs = 2
+    (line.macroF1, line.auc) = (0.955, nil)
+    line.recalls = [1, 0.5, 0]
+    (line.median, line.percentile95) = (12.5e-6, 20e-6)
+    (line.imagesPerSecond, line.speedup) = (81_000, 0.97)
+    line.weights = [WeightHistogram(name: "0.conv.weight", values: [0, 0, 0.5, -0.25])]
+    return line
+}()
 
 let sampleEstimate: TrainingEstimate = {
     var memory = MemoryEstimate()

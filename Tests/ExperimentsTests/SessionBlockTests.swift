@@ -183,7 +183,7 @@ struct SessionBlockTests {
         // Who opened it before the migration reads on.
         #expect(try reader.events().count == 9_001)
         writer.close()
-        #expect(try count(path, "PRAGMA user_version") == 4)
+        #expect(try count(path, "PRAGMA user_version") == 5)
         #expect(try read(path).dropLast() == stored[...])
         // The layout is that of a new file.
         let fresh = folder["fresh.session"]
@@ -210,7 +210,7 @@ struct SessionBlockTests {
         let again = try SessionWriter.open(path: path)
         try again.append([.ratesTried(.init(step: 50, seconds: 1, trials: [.init(rate: 1, loss: 2)]))])
         again.close()
-        #expect(try count(path, "PRAGMA user_version") == 4)
+        #expect(try count(path, "PRAGMA user_version") == 5)
         #expect(try read(path).count == 51)
     }
 

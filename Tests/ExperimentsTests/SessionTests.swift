@@ -210,7 +210,7 @@ struct SessionTests {
         try database("PRAGMA application_id = 7")
         expect(.notASession(path: path), "not a session")
         try database("PRAGMA user_version = 9")
-        expect(.newer(path: path, version: 9, known: 4), "version 9, this one reads up to 4")
+        expect(.newer(path: path, version: 9, known: 5), "version 9, this one reads up to 5")
         try database("PRAGMA user_version = 0")
         expect(.damaged(path: path, detail: "its file version is 0"), "damaged")
         try database("DROP TABLE event")

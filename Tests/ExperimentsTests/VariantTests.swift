@@ -169,6 +169,83 @@ import Testing
         #expect(throws: VariantError.self) { try TrainedModel(session: path, variant: "tiny") }
     }
 
+    /// A kept layer is bit for bit what it was, one with a sparsity of its own has as many zeros as that says.
+    @Test(arguments: [false, true]) func layersCanBeTreatedByThemselves(isGradual: Bool) throws {
+        let folder = try TemporaryFolder()
+        let maker = try VariantMaker(session: try session(folder), workers: 2)
+        let network = maker.model.network
+        let layers = network.layers.filter { $0.parameters.contains(where: \.isWeight) }
+        let (first, last) = (try #require(layers.first), try #require(layers.last))
+        let recipe = try VariantRecipe("prune80+prune25@\(last.index + 1)+int8+keep\(first.index + 1)")
+        let variant = try maker.make(recipe, tuning: isGradual ? FineTuning(epochs: 1, isGradual: true) : nil)
+        func array(_ layer: NetworkLayer, _ weights: [ParameterValues]) throws -> [Float] {
+            try #require(weights.first { $0.name == layer.parameters.first?.name }).values
+        }
+        if !isGradual { #expect(try array(first, variant.weights) == array(first, maker.model.weights)) }
+        #expect(try array(first, variant.weights).allSatisfy { $0 != 0 })
+        let own = try array(last, variant.weights)
+        // Rounding to bytes adds some.
+        #expect(own.count { $0 == 0 } >= own.count / 4 && own.count { $0 == 0 } < own.count / 2)
+        let file = VariantFile.encode(variant, of: network)
+        #expect(try VariantFile.read(file, of: network).variant.weights == variant.weights)
+        #expect(throws: VariantError.self) { try maker.make(VariantRecipe("int8+keep77")) }
+    }
+
+    /// One layer alone, against evaluating the network with that layer's weights changed by hand.
+    @Test func sensitivityIsTheLossOfOneLayerAlone() throws {
+        let folder = try TemporaryFolder()
+        let maker = try VariantMaker(session: try session(folder), workers: 2)
+        let comparison = try Comparison(maker, tuning: nil, workers: 2)
+        let found = try comparison.sensitivity(["prune95"])
+        let weighted = maker.model.network.layers.filter { $0.parameters.contains(where: \.isWeight) }
+        #expect(found.layers.map(\.number) == weighted.map { $0.index + 1 })
+        for (layer, sensed) in zip(weighted, found.layers) {
+            let changed = maker.model.weights.map { array -> ParameterValues in
+                guard array.name == layer.parameters.first?.name else { return array }
+                var pruned = array
+                let order = array.values.indices.sorted { abs(array.values[$0]) < abs(array.values[$1]) }
+                for index in order.prefix(Int((Double(order.count) * 0.95).rounded())) { pruned.values[index] = 0 }
+                return pruned
+            }
+            let inference = try maker.infer(maker.model.network, changed, examples: found.examples)
+            let accuracy = inference.accuracy
+            let whole = try maker.infer(maker.model.network, maker.model.weights, examples: found.examples).accuracy
+            #expect(abs(sensed.lostPoints[0] - (whole - accuracy) * 100) < 1e-9)
+        }
+        #expect(found.layers.contains { $0.lostPoints[0] > 1 })
+    }
+
+    /// What a comparison keeps is read back as the events that the screens fold.
+    @Test func aComparisonIsRecordedAndFolds() throws {
+        let folder = try TemporaryFolder()
+        let path = try session(folder)
+        let maker = try VariantMaker(session: path, workers: 2)
+        let comparison = try Comparison(maker, tuning: nil, workers: 2)
+        try comparison.add(VariantRecipe("int8"))
+        try comparison.add(VariantRecipe("prune80"))
+        try comparison.add(VariantRecipe("int8"))
+        try comparison.time(only: "int8")
+        #expect(try comparison.keep(recording: true).isEmpty)
+        let reader = try SessionReader(path: path)
+        defer { reader.close() }
+        var state = RunState(try reader.runEvents(after: 0))
+        #expect(state.variants.all.map(\.variant) == ["baseline", "prune80", "int8"])
+        #expect(state.variants.all[2].imagesPerSecond > 0 && state.variants.all[1].imagesPerSecond == 0)
+        let (kept, line) = (state.variants.all[2], comparison.lines[2])
+        #expect(kept.bytes == line.bytes && kept.lostPoints == line.lostPoints && kept.weights == line.weights)
+        #expect(kept.speedup == line.speedup && abs(kept.median - line.median) < 1e-12)
+        let step = maker.model.step
+        state.apply(.decided(VariantChoice(step: step, variant: "int8", act: .chosen)))
+        state.apply(.decided(VariantChoice(step: step, variant: "prune80", act: .dropped)))
+        #expect(state.variants.chosen == "int8" && state.variants.shown.map(\.variant) == ["baseline", "int8"])
+        state.apply(.decided(VariantChoice(step: step, variant: "prune80", act: .restored)))
+        #expect(state.variants.shown.count == 3)
+        var other = comparison.lines[0]
+        other.step += 1
+        state.apply(.compared(other))
+        #expect(state.variants.all == [other] && state.variants.chosen == nil)
+    }
+
     @Test func anyNumberOfWorkersMakesTheSame() throws {
         let folder = try TemporaryFolder()
         let path = try session(folder)

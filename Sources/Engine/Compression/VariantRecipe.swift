@@ -111,7 +111,9 @@ public struct VariantRecipe: Sendable, Hashable, CustomStringConvertible {
         case .twoOfFour: parts.append("2:4")
         case nil: break
         }
-        for (layer, percent) in layerPruning.sorted(by: { $0.key < $1.key }) { parts.append("prune\(percent)@\(layer)") }
+        for (layer, percent) in layerPruning.sorted(by: { $0.key < $1.key }) {
+            parts.append("prune\(percent)@\(layer)")
+        }
         if let clusters { parts.append("cluster\(clusters)") }
         if let numbers { parts.append(numbers.rawValue) }
         parts += kept.sorted().map { "keep\($0)" }

@@ -28,6 +28,19 @@ enum LinkRequest: Equatable {
             line.add("steps", steps)
         case .question(.cancel): line.add("command", "cancel")
         case .question(.predictions): line.add("command", "predictions")
+        case .question(.sensitivity): line.add("command", "sensitivity")
+        case .question(.compare(let variants, let epochs)):
+            line.add("command", "compare")
+            line.add("variants", variants)
+            line.add("epochs", epochs)
+        case .question(.search(let points, let epochs)):
+            line.add("command", "search")
+            line.add("points", points)
+            line.add("epochs", epochs)
+        case .question(.decide(let variant, let act)):
+            line.add("command", "decide")
+            line.add("variant", variant)
+            line.add("act", act.rawValue)
         case .question(.survey(let rows, let settings)):
             line.add("command", "survey")
             line.add("rows", rows)
@@ -78,7 +91,9 @@ enum LinkRequest: Equatable {
             self = .follow(after: sequence)
         case "cancel": self = .question(.cancel)
         case "predictions": self = .question(.predictions)
+        case "sensitivity": self = .question(.sensitivity)
         case "explain", "survey": self = .question(try Self.question(line))
+        case "compare", "search", "decide": self = .question(try Self.comparison(line))
         case "pause": self = .command(.pause)
         case "continue": self = .command(.continue)
         case "stop": self = .command(.stop)
@@ -120,6 +135,31 @@ enum LinkRequest: Equatable {
         }
     }
 
+    /// A question about variants.
+    private static func comparison(_ line: [UInt8]) throws(LinkRequestError) -> AnalystQuestion {
+        do throws(EventLineError) {
+            let fields = try LineFields(String(decoding: line, as: UTF8.self), named: "command")
+            if fields.event == "decide" {
+                return .decide(
+                    variant: try EventLine.variantName(from: fields),
+                    act: try fields.word("act", as: VariantChoice.Act.self))
+            }
+            let epochs = try fields.integer("epochs", in: 0...1_000)
+            if fields.event == "search" {
+                let points = try fields.double("points")
+                guard (0...100).contains(points) else { throw fields.wrong("points", "a number from 0 to 100") }
+                return .search(points: points, epochs: epochs)
+            }
+            let names = try fields.strings("variants")
+            guard (1...ComparedVariants.most).contains(names.count) else {
+                throw fields.wrong("variants", "some names, \(ComparedVariants.most) at most")
+            }
+            return .compare(variants: names, epochs: epochs)
+        } catch {
+            throw LinkRequestError("\(error)")
+        }
+    }
+
     private static func positive(_ value: JSONValue?) -> Double? {
         let number: Double? =
             switch value {
@@ -150,9 +190,10 @@ enum LinkNotice {
     static func line(of news: AnalystNews) -> String {
         var line = JSONText()
         switch news {
-        case .working(let fraction):
+        case .working(let fraction, let subject):
             line.add("link", "working")
             line.add("fraction", fraction)
+            if !subject.isEmpty { line.add("on", subject) }
         case .idle: line.add("link", "idle")
         case .facts: line.add("link", "facts")
         case .failed(let reason):
@@ -167,7 +208,10 @@ enum LinkNotice {
         do throws(EventLineError) {
             let fields = try LineFields(line, named: "link")
             switch fields.event {
-            case "working": return .working(fraction: min(1, max(0, try fields.double("fraction"))))
+            case "working":
+                return .working(
+                    fraction: min(1, max(0, try fields.double("fraction"))),
+                    on: fields.has("on") ? String(try fields.string("on").prefix(400)) : "")
             case "idle": return .idle
             case "facts": return .facts
             case "failed", "error": return .failed(try fields.string("message"))

@@ -12,6 +12,8 @@ public final class Analyst {
     private let questions = QuestionQueue()
     private let workers: Int
     private let data: String?
+    /// Variants that were asked for; nil: none yet.
+    private var comparison: Comparison?
 
     /// Opens the analyst's socket of the session at `path`. The data are read by ``run(patience:)``.
     /// - Parameter data: another place of the data; nil: where they were.
@@ -82,6 +84,13 @@ public final class Analyst {
         do {
             switch question {
             case .cancel, .predictions: break
+            case .compare(let names, let epochs): try compare(names, epochs: epochs, explainer)
+            case .search(let points, let epochs): try search(points, epochs: epochs, explainer)
+            case .sensitivity:
+                let found = try comparison(explainer).sensitivity { try self.report($0, on: "each layer alone") }
+                try keep(.sensed(found))
+            case .decide(let variant, let act):
+                try keep(.decided(VariantChoice(step: explainer.model.step, variant: variant, act: act)))
             case .explain(let row, let changes, let settings):
                 let explanation = try explainer.explainByBestFit(
                     row: row, changes: changes.map { ($0.column, $0.text) }, settings: settings,
@@ -93,9 +102,79 @@ public final class Analyst {
                 if let survey { try keep(.surveyed(survey)) }
             }
             server.tell(.idle)
+        } catch is Cancelled {
+            server.tell(.idle)
         } catch {
             server.tell(.failed("\(error)"))
         }
+    }
+
+    /// What was asked for is no longer wanted.
+    private struct Cancelled: Error {}
+
+    private var told = ContinuousClock.now
+
+    /// Tells how far the work on `subject` is, ten times a second.
+    /// - Throws: ``Cancelled``.
+    private func report(_ fraction: Double, on subject: String) throws {
+        if questions.isOver(yieldsToNext: false) { throw Cancelled() }
+        guard ContinuousClock.now - told > .milliseconds(100) || fraction == 0 else { return }
+        told = .now
+        server.tell(.working(fraction: fraction, on: subject))
+    }
+
+    /// The variants, which share the explainer's data; the baseline is measured the first time.
+    private func comparison(_ explainer: Explainer) throws -> Comparison {
+        if let comparison { return comparison }
+        let maker = try VariantMaker(explainer.model, explainer.dataset, explainer.splits, workers: workers)
+        let made = try Comparison(maker, tuning: nil, workers: workers)
+        comparison = made
+        return made
+    }
+
+    private func compare(_ names: [String], epochs: Int, _ explainer: Explainer) throws {
+        let recipes = try names.map { try VariantRecipe($0) }
+        for recipe in recipes { try recipe.check(explainer.model.network) }
+        let comparison = try comparison(explainer)
+        comparison.tuning = epochs > 0 ? FineTuning(epochs: epochs) : nil
+        for (place, recipe) in recipes.enumerated() {
+            let subject = recipes.count > 1 ? "\(recipe.name), \(place + 1) of \(recipes.count)" : recipe.name
+            try add(recipe, to: comparison, subject)
+        }
+    }
+
+    private func search(_ points: Double, epochs: Int, _ explainer: Explainer) throws {
+        let comparison = try comparison(explainer)
+        comparison.tuning = epochs > 0 ? FineTuning(epochs: epochs) : nil
+        for ladder in Comparison.ladders {
+            for name in ladder {
+                let recipe = try VariantRecipe(name)
+                let known = comparison.lines.first { $0.variant == recipe.name }
+                let line = try known ?? add(recipe, to: comparison, recipe.name)
+                if line.lostPoints > points + 1e-9 { break }
+            }
+        }
+        if let smallest = comparison.smallest(losingAtMost: points) {
+            try keep(
+                .decided(VariantChoice(step: explainer.model.step, variant: smallest.variant, act: .chosen)))
+        }
+    }
+
+    /// Makes, measures and times a variant, and keeps it with what was found.
+    @discardableResult
+    private func add(_ recipe: VariantRecipe, to comparison: Comparison, _ subject: String) throws -> VariantLine {
+        // Making takes the time of training, timing about a second.
+        let share = comparison.tuning != nil && recipe.isTrainable ? 0.8 : 0.2
+        try report(0, on: subject)
+        try comparison.add(recipe) { try self.report($0 * share, on: subject) }
+        try comparison.time(only: recipe.name) { try self.report(share + $0 * (1 - share), on: subject) }
+        let isFirst = comparison.lines.count == 2
+        guard let line = comparison.lines.last else { preconditionFailure("\(recipe) was added") }
+        let writer = try SessionWriter.open(path: path)
+        defer { writer.close() }
+        try comparison.store(line.variant, in: writer)
+        server.publish(try writer.append((isFirst ? [comparison.lines[0], line] : [line]).map(RunEvent.compared)))
+        return line
     }
 
     /// Stores an answer; then the screens hear of it.
@@ -129,6 +208,10 @@ final class QuestionQueue: @unchecked Sendable {
         case .survey:
             waiting.removeAll { if case .survey = $0 { true } else { false } }
             waiting.append(question)
+        case .search:
+            waiting.removeAll { if case .search = $0 { true } else { false } }
+            waiting.append(question)
+        case .compare, .sensitivity, .decide: if !waiting.contains(question) { waiting.append(question) }
         }
         condition.signal()
     }

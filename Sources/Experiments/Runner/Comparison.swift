@@ -67,7 +67,8 @@ public final class Comparison {
             notes.append("not fine-tuned")
         }
         var line = VariantLine(
-            variant: variant.recipe.name, step: maker.model.step, bytes: file.count, gzipBytes: VariantFile.gzipSize(file),
+            variant: variant.recipe.name, step: maker.model.step, bytes: file.count,
+            gzipBytes: VariantFile.gzipSize(file),
             parameters: variant.network.parameterCount, nonzeroWeights: sparsity.weights - sparsity.zeros,
             multiplyAdds: variant.network.multiplyAdds, accuracy: accuracy, accuracyInterval: interval,
             agreement: Double(zip(predicted, baseline).count { $0 == $1 }) / Double(total),
@@ -139,8 +140,7 @@ public final class Comparison {
                 } else {
                     lines[index].imagesPerSecond = Double(batch) / median
                     lines[index].speedup = baseline / median
-                    if variants[index].recipe.channels != nil, lines[index].speedup < 1.05
-                    {
+                    if variants[index].recipe.channels != nil, lines[index].speedup < 1.05 {
                         lines[index].note +=
                             (lines[index].note.isEmpty ? "" : "; ")
                             + "no quicker with fewer channels: kernels compute whole blocks of them"
@@ -218,16 +218,20 @@ public final class Comparison {
         let writer = try SessionWriter.open(path: maker.model.path)
         defer { writer.close() }
         var large: [String] = []
-        for (name, bytes) in files {
-            guard bytes.count <= SessionArtifact.maximumBytes else {
-                large.append(name)
-                continue
-            }
-            try writer.storeArtifact(
-                SessionArtifact(kind: VariantFile.artifactKind, name: name, step: maker.model.step, body: bytes))
-        }
+        for file in files where try !store(file.name, in: writer) { large.append(file.name) }
         if recording { try writer.append(lines.map(RunEvent.compared)) }
         return large
+    }
+
+    /// Keeps one variant in the session that `writer` has open.
+    /// - Returns: whether it is small enough to be kept.
+    @discardableResult
+    func store(_ name: String, in writer: SessionWriter) throws(SessionError) -> Bool {
+        guard let file = files.first(where: { $0.name == name }) else { preconditionFailure("there is no \(name)") }
+        guard file.bytes.count <= SessionArtifact.maximumBytes else { return false }
+        try writer.storeArtifact(
+            SessionArtifact(kind: VariantFile.artifactKind, name: name, step: maker.model.step, body: file.bytes))
+        return true
     }
 
     private static func hits(_ predicted: [Int], _ labels: [Int32]) -> [Bool] {

@@ -116,7 +116,9 @@ public final class VariantMaker {
                     ?? array
             }
             if let tuning {
-                weights = try tune(network, weights, tuning, WeightTies(shared).joined(ties), pruning: nil, skipping: [], recipe) {
+                weights = try tune(
+                    network, weights, tuning, WeightTies(shared).joined(ties), pruning: nil, skipping: [], recipe
+                ) {
                     try progress(1 - (1 - $0) / stages)
                 }
             }
