@@ -18,6 +18,7 @@ func draw(_ state: State, into grid: inout Grid) {
             switch state.screen {
             case .evaluate: drawEvaluate(state, &grid)
             case .explain: drawExplain(state, &grid)
+            case .compare: drawCompare(state, &grid)
             case .model: drawModel(state, &grid)
             case .data: drawData(state, &grid)
             default: drawTrain(state, &grid)

@@ -3,7 +3,7 @@
 /// What a key can ask for.
 enum Action: Hashable, Sendable {
     case help, redraw, suspend, leave, back
-    case showRuns, showTrain, showEvaluate, showExplain, showModel, showData
+    case showRuns, showTrain, showEvaluate, showExplain, showCompare, showModel, showData
     case command, zoomPane
     case nextPane, previousPane
     case up, down, pageUp, pageDown, first, last
@@ -12,6 +12,8 @@ enum Action: Hashable, Sendable {
     case cursor, cursorLeft, cursorRight, cursorFarLeft, cursorFarRight
     case split, confusionMode, complete, augmented
     case rowFilter, otherClass, explainExample, takeBack, kernelWidth, survey
+    case addVariant, fineTune, budget, sensitivity, dropVariant, markVariant, difference, sortVariants, latencyAxis
+    case columnsLeft, columnsRight, keepLayer, layerSparsity
     case nextChart, thresholdCursor, thresholdLeft, thresholdRight, thresholdFarLeft, thresholdFarRight
     case nextBest, costs, cellUp, cellDown, cellLeft, cellRight, openGallery
     case pause, learningRate, stop, findRate, showRates, takeRate
@@ -21,7 +23,8 @@ enum Action: Hashable, Sendable {
 
 /// Where a binding holds. Several contexts hold at once, innermost first; their keys never clash.
 enum Context: String, CaseIterable, Sendable {
-    case global, runs, sessions, presets, live, ended, timeline, cursor, charts, evaluate, explain, data, list, panes
+    case global, runs, sessions, presets, live, ended, timeline, cursor, charts, evaluate, explain, compare, data, list,
+        panes
     case help, question, prompt, rates
     case matrix, threshold, picker, mistakes, playing, gallery
 
@@ -39,6 +42,7 @@ enum Context: String, CaseIterable, Sendable {
         case .charts: "Train, the charts"
         case .evaluate: "Evaluate"
         case .explain: "Explain"
+        case .compare: "Compare"
         case .data: "Data"
         case .list: "Model and Data, lists"
         case .panes: "Panes"
@@ -62,7 +66,7 @@ enum Context: String, CaseIterable, Sendable {
             [.rates], [.gallery],
         ]
         let screens: [[Context]] = [
-            [.explain, .timeline],
+            [.explain, .timeline], [.compare, .timeline],
             [.timeline, .charts], [.cursor, .charts], [.list, .timeline], [.data, .list],
             [.picker, .evaluate, .timeline], [.mistakes, .picker, .evaluate, .timeline],
             [.matrix, .evaluate, .playing], [.threshold, .picker, .evaluate, .playing],
@@ -289,6 +293,54 @@ enum Keymap {
             context: .explain, keys: [.character("W")], action: .kernelWidth,
             help: "Type how far from the row the surrogate looks: the width of its kernel"),
 
+        Binding(context: .compare, keys: [.up, .character("k")], action: .up, help: "The variant or layer before"),
+        Binding(
+            context: .compare, keys: [.down, .character("j")], action: .down, help: "The next variant or layer"),
+        Binding(
+            context: .compare, keys: [.character("a")], action: .addVariant, hint: "add",
+            help: "Type variants to make and measure, such as int8, prune80+cluster16"),
+        Binding(
+            context: .compare, keys: [.character("b")], action: .budget, hint: "budget",
+            help: "Type how many points of accuracy may be lost: the smallest variant that keeps it is looked for"),
+        Binding(
+            context: .compare, keys: [.character("v")], action: .nextChart, hint: "pane below",
+            help: "What stands below the table: accuracy over size, recall by class, layers, weights"),
+        Binding(
+            context: .compare, keys: [.character("o")], action: .sortVariants, hint: "sort",
+            help: "Order of the variants: as made, by bytes, by accuracy, by speed"),
+        Binding(
+            context: .compare, keys: [.enter], action: .open, hint: "choose",
+            help: "Choose the selected variant: the session says that it is the one to take"),
+        Binding(
+            context: .compare, keys: [.character("m")], action: .markVariant, hint: "mark",
+            help: "Mark the variant; again: without"),
+        Binding(
+            context: .compare, keys: [.character("d")], action: .difference, hint: "diff",
+            help: "Hold the two that were marked last against each other; again: the selected one against the model"),
+        Binding(
+            context: .compare, keys: [.character("t")], action: .fineTune, hint: "tune",
+            help: "Type for how many epochs variants are trained on; the selected one is made again with them"),
+        Binding(
+            context: .compare, keys: [.character("s")], action: .sensitivity, hint: "layers",
+            help: "Measure what each layer loses when it alone is made smaller"),
+        Binding(
+            context: .compare, keys: [.character("f")], action: .keepLayer,
+            help: "The selected layer stays in float32 in the variants that are added from now on; again: not"),
+        Binding(
+            context: .compare, keys: [.character("P")], action: .layerSparsity,
+            help:
+                "Type how much of the selected layer's weights becomes zero in the variants that are added from now on"),
+        Binding(
+            context: .compare, keys: [.character("D")], action: .dropVariant,
+            help: "Drop the variant from the table; its file stays in the session"),
+        Binding(context: .compare, keys: [.character("u")], action: .takeBack, help: "Bring the last dropped one back"),
+        Binding(
+            context: .compare, keys: [.character("y")], action: .latencyAxis,
+            help: "Accuracy over the time of one example; again: over bytes"),
+        Binding(
+            context: .compare, keys: [.character("l")], action: .columnsRight, help: "Further columns of the table"),
+        Binding(context: .compare, keys: [.character("h")], action: .columnsLeft, help: "The columns before"),
+
         Binding(
             context: .data, keys: [.character("a")], action: .augmented, hint: "augment",
             help: "Beside the examples what the first epochs of the run see of them; again: the examples alone"),
@@ -310,6 +362,7 @@ enum Keymap {
         Binding(context: .global, keys: [.character("2")], action: .showTrain, help: "Screen Train"),
         Binding(context: .global, keys: [.character("3")], action: .showEvaluate, help: "Screen Evaluate"),
         Binding(context: .global, keys: [.character("4")], action: .showExplain, help: "Screen Explain"),
+        Binding(context: .global, keys: [.character("5")], action: .showCompare, help: "Screen Compare"),
         Binding(context: .global, keys: [.character("6")], action: .showModel, help: "Screen Model"),
         Binding(context: .global, keys: [.character("7")], action: .showData, help: "Screen Data"),
         Binding(
@@ -317,7 +370,7 @@ enum Keymap {
             help: "Back to Runs (from an example of the gallery: to the gallery), and from there out; live runs go on"),
         Binding(
             context: .global, keys: [.escape], action: .cancel,
-            help: "Clear the filter, the cursor or the zoom, drop an explanation that is worked on, or back"),
+            help: "Clear the filter, the cursor or the zoom, drop what the analyst is working on, or back"),
         Binding(context: .global, keys: [.control("C")], action: .leave, help: "Leave at once; live runs go on"),
         Binding(context: .global, keys: [.control("Z")], action: .suspend, help: "Suspend; fg brings it back"),
         Binding(context: .global, keys: [.control("L")], action: .redraw, help: "Paint the screen anew"),

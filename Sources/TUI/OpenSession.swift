@@ -103,6 +103,7 @@ struct OpenSession: Sendable, Equatable {
     var charts = ChartView()
     var evaluate = EvaluateView()
     var explain = ExplainView()
+    var compare = CompareView()
     /// Another place of the data than where they were; nil: there.
     var dataPath: String?
     /// Scrolled rows of the list that has the focus on Model and Data.

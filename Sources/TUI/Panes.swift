@@ -41,6 +41,7 @@ func shownPanes(_ state: State) -> [Pane] {
         return [Pane(id: .loss, rect: upper), Pane(id: .accuracy, rect: lower), Pane(id: .now, rect: right)]
     case .evaluate: return evaluatePanes(session, body)
     case .explain: return explainPanes(session, body)
+    case .compare: return comparePanes(session, body)
     case .model:
         if body.columns >= 110 {
             let (left, right) = body.split(columns: min(body.columns * 3 / 5, 90))

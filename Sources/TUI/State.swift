@@ -29,6 +29,7 @@ enum ScreenID: Int, CaseIterable, Sendable {
     case train = 2
     case evaluate = 3
     case explain = 4
+    case compare = 5
     case model = 6
     case data = 7
 
@@ -38,6 +39,7 @@ enum ScreenID: Int, CaseIterable, Sendable {
         case .train: "Train"
         case .evaluate: "Evaluate"
         case .explain: "Explain"
+        case .compare: "Compare"
         case .model: "Model"
         case .data: "Data"
         }
@@ -49,6 +51,7 @@ enum ScreenID: Int, CaseIterable, Sendable {
         case .runs: []
         case .train: [.loss, .accuracy, .now]
         case .explain: [.rows, .instance, .why, .survey]
+        case .compare: [.variants, .front, .change, .sensitivity, .histograms]
         case .evaluate:
             [
                 .confusion, .mistakes, .roc, .precisionRecall, .calibration, .thresholds, .classes, .threshold,
@@ -67,6 +70,7 @@ enum PaneID: Sendable, Hashable {
     case precisionRecall, calibration, thresholds, threshold
     case predictions, residuals, errors
     case rows, instance, why, survey
+    case variants, front, change, sensitivity, histograms
     case layers, weights
     case counts, findings, examples
 }
@@ -103,7 +107,10 @@ enum Question: Sendable, Equatable {
 
 /// A text being typed in the bottom line.
 struct Prompt: Sendable, Equatable {
-    enum Kind: Sendable { case filter, learningRate, dataPath, command, costs, value, kernelWidth, folds }
+    enum Kind: Sendable {
+        case filter, learningRate, dataPath, command, costs, value, kernelWidth, folds
+        case variant, epochs, budget, sparsity
+    }
     var kind: Kind
     var text: String
     var complaint: String?
@@ -122,11 +129,15 @@ struct Prompt: Sendable, Equatable {
         case .kernelWidth: "Kernel width"
         case .costs: "Costs of FP and FN"
         case .folds: "Folds"
+        case .variant: "Variants"
+        case .epochs: "Epochs of tuning"
+        case .budget: "Points that may be lost"
+        case .sparsity: "Percent of its weights to zero"
         }
     }
 
     /// Characters that may be typed.
-    var limit: Int { kind == .dataPath || kind == .command ? 1000 : 60 }
+    var limit: Int { kind == .dataPath || kind == .command || kind == .variant ? 1000 : 60 }
 }
 
 /// The list of sessions and presets.
@@ -237,6 +248,7 @@ struct State: Sendable, Equatable {
         case .train where session.charts.cursor != nil: return contexts + [.cursor, .charts, .panes, .global]
         case .train: contexts += [.timeline, .charts]
         case .explain: contexts += [.explain, .timeline]
+        case .compare: contexts += [.compare, .timeline]
         case .evaluate: contexts += evaluateContexts(session)
         case .model: contexts += [.list, .timeline]
         case .data: contexts += [.data, .list]

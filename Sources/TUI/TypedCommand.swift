@@ -29,7 +29,8 @@ enum TypedCommand: Sendable, Equatable {
     }
 
     private static let table: [(name: String, argument: Argument)] = [
-        ("at", .value("a step, such as at 120")), ("continue", .none(.pause)),
+        ("at", .value("a step, such as at 120")), ("budget", .none(.budget)), ("compare", .none(.showCompare)),
+        ("continue", .none(.pause)),
         ("cross-validate", .value("a number of folds, 2 to 1,000, such as cross-validate 10")),
         ("data", .none(.showData)), ("data-in", .value("a file or folder")),
         ("epoch", .value("an epoch, such as epoch 3")), ("evaluate", .none(.showEvaluate)),
@@ -42,6 +43,7 @@ enum TypedCommand: Sendable, Equatable {
         ("resume", .none(.resume)), ("runs", .none(.showRuns)), ("save", .none(.save)),
         ("smooth", .none(.smoothing)), ("speed", .value("how many times as fast, such as speed 4")),
         ("stop", .none(.stop)), ("theme", .words(Theme.allCases.map(\.rawValue))), ("train", .none(.showTrain)),
+        ("variant", .none(.addVariant)),
         ("zoom", .none(.zoomPane)),
     ]
 

@@ -148,6 +148,7 @@ func perform(_ action: Action, _ state: inout State) -> [Command] {
     case .showTrain: return show(.train, &state)
     case .showEvaluate: return show(.evaluate, &state)
     case .showExplain: return show(.explain, &state)
+    case .showCompare: return show(.compare, &state)
     case .showModel: return show(.model, &state)
     case .showData: return show(.data, &state)
     case .command: state.overlay = .prompt(Prompt(kind: .command, text: ""))
@@ -157,7 +158,8 @@ func perform(_ action: Action, _ state: inout State) -> [Command] {
         return settleSelection(&state)
     case .cancel where state.session?.charts.cursor != nil && state.screen == .train:
         state.session?.charts.cursor = nil
-    case .cancel where state.screen == .explain && state.session?.explain.fraction != nil: return [.ask(.cancel)]
+    case .cancel
+    where [.explain, .compare].contains(state.screen) && state.session?.explain.fraction != nil: return [.ask(.cancel)]
     case .back where state.screen == .explain && state.session?.explain.origin != nil,
         .cancel where state.screen == .explain && !state.isZoomed && state.session?.explain.origin != nil:
         let origin = state.session?.explain.origin
@@ -269,6 +271,10 @@ private func edit(_ prompt: Prompt, _ action: Action, _ state: inout State) -> [
         case .kernelWidth: return acceptKernelWidth(prompt, &state)
         case .costs: return acceptCosts(prompt, &state)
         case .folds: return acceptFolds(prompt, &state)
+        case .variant: return acceptVariant(prompt, &state)
+        case .epochs: return acceptEpochs(prompt, &state)
+        case .budget: return acceptBudget(prompt, &state)
+        case .sparsity: return acceptSparsity(prompt, &state)
         case .filter: state.overlay = nil
         }
     default: break

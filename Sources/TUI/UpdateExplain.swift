@@ -106,7 +106,9 @@ func ask(_ question: AnalystQuestion, _ state: inout State) -> [Command] {
 /// Takes what the analyst tells beside events.
 func take(_ news: AnalystNews, _ state: inout State) {
     switch news {
-    case .working(let fraction): state.session?.explain.fraction = fraction
+    case .working(let fraction, let subject):
+        state.session?.explain.fraction = fraction
+        state.session?.compare.subject = subject
     case .idle: state.session?.explain.fraction = nil
     case .failed(let reason):
         state.session?.explain.fraction = nil

@@ -113,6 +113,7 @@ private func moveRow(by rows: Int, _ state: inout State) -> [Command] {
 /// Keys of the screens that look at the open session.
 func performInSession(_ action: Action, _ state: inout State) -> [Command] {
     if let commands = performInExplain(action, &state) { return commands }
+    if let commands = performInCompare(action, &state) { return commands }
     if let commands = performInEvaluate(action, &state) { return commands }
     guard var session = state.session else { return [] }
     if session.isLive, session.whole.head?.folds != nil, [.pause, .learningRate, .findRate].contains(action) {
@@ -311,6 +312,7 @@ func click(row: Int, column: Int, _ state: inout State) -> [Command] {
             state.focus[state.screen] = pane.id
             if let cell { state.session?.evaluate.cell = cell }
             if pane.id == .rows { selectRow(pane, at: row, &state) }
+            if pane.id == .variants { selectVariant(pane, at: row, &state) }
         }
         return []
     }
