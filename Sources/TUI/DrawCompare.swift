@@ -124,7 +124,8 @@ private func drawVariants(_ session: OpenSession, _ rect: Rect, _ state: State, 
     var placed: [(column: VariantColumn, start: Int, width: Int)] = []
     for each in shown {
         let width = max(displayWidth(each.heading), variants.map { displayWidth(each.text($0)) }.max() ?? 0)
-        guard column + width + 2 <= rect.column + rect.columns else { break }
+        // What says that there is more has its place at the end.
+        guard column + width + 2 <= rect.column + rect.columns - 5 else { break }
         placed.append((each, column + 2, width))
         column += width + 2
     }
@@ -137,9 +138,9 @@ private func drawVariants(_ session: OpenSession, _ rect: Rect, _ state: State, 
     let more = isCut ? state.glyphs.pick("l ›", "l >") : ""
     grid.write(
         [Part("variant", .dim)], row: rect.row, column: rect.column + 3, columns: names - 3, glyphs: state.glyphs)
-    if isCut, column + 3 <= rect.column + rect.columns {
+    if isCut {
         grid.writeRight(
-            [Part(more, .dim)], row: rect.row, end: rect.column + rect.columns, columns: 3, glyphs: state.glyphs)
+            [Part(more, .key)], row: rect.row, end: rect.column + rect.columns - 1, columns: 3, glyphs: state.glyphs)
     }
     let selected = session.selectedVariant ?? 0
     for (offset, line) in variants.dropFirst(first).prefix(rows - 1).enumerated() {
@@ -154,7 +155,7 @@ private func drawVariants(_ session: OpenSession, _ rect: Rect, _ state: State, 
         let chosen = session.run.variants.chosen == line.variant ? state.glyphs.pick("★", "!") : " "
         grid.write(
             [
-                Part(mark, role(.focus)), Part(chosen, role(.good)), Part(" "),
+                Part(mark, role(.focus)), Part(chosen, role(.good)), Part(" ", role(.text)),
                 Part(line.variant, role(line.isBaseline ? .title : .text)),
             ], row: row, column: rect.column, columns: names, glyphs: state.glyphs)
         for (column, start, width) in placed {
@@ -342,7 +343,7 @@ private func drawHistograms(_ session: OpenSession, _ pane: Pane, _ state: State
             row: part.row, column: part.column, columns: part.columns, glyphs: state.glyphs)
         Histogram(
             range: low...max(high, low + 1e-9),
-            counts: rebinned(histogram, low: low, high: max(high, low + 1e-9), bins: 64), role: .series(place),
+            counts: rebinned(histogram, low: low, high: max(high, low + 1e-9), bins: max(1, part.columns)), role: .series(place),
             glyphs: state.glyphs
         ).draw(
             into: &grid, in: Rect(row: part.row + 1, column: part.column, rows: part.rows - 1, columns: part.columns))
