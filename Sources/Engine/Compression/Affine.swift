@@ -57,6 +57,15 @@ public struct QuantizedWeights: Sendable, Equatable {
     /// One a channel.
     public var scales: [Float]
 
+    /// - Parameters:
+    ///   - values: as many as the product of `shape`.
+    ///   - scales: as many as the first of its lengths.
+    public init(values: [Int8], shape: [Int], scales: [Float]) {
+        precondition(
+            values.count == shape.reduce(1, *) && scales.count == shape[0], "\(values.count) weights of shape \(shape)")
+        (self.values, self.shape, self.scales) = (values, shape, scales)
+    }
+
     /// The nearest to `weights`, whose first axis are the output channels.
     /// - Parameter least: smallest scale of a channel; nil: any.
     public init(_ weights: [Float], shape: [Int], least: [Float]? = nil) {
@@ -81,7 +90,8 @@ public struct QuantizedWeights: Sendable, Equatable {
         self.values = values
     }
 
-    private static let mostSum = (1 << 30) / 255
+    /// Largest sum of the magnitudes of a channel's weights.
+    static let mostSum = (1 << 30) / 255
 
     /// Weights in a channel.
     public var row: Int { values.count / shape[0] }

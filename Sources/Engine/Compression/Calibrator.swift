@@ -1,16 +1,31 @@
 // Calibrator: runs a network in float32 over some examples and notes what each activation was.
 import CPrimitives
 
+/// What bytes stand for between the nodes of a graph, and what was seen of the numbers there.
+struct CalibratedTensors {
+    var input: Affine
+    /// By node.
+    var nodes: [Affine]
+    /// Means of the input's channels, and of each node's; empty: biases are not corrected.
+    var inputMeans: [Double] = []
+    var means: [[Double]] = []
+
+    func affine(_ index: Int) -> Affine { index < 0 ? input : nodes[index] }
+    func mean(_ index: Int) -> [Double]? {
+        index < 0 ? (inputMeans.isEmpty ? nil : inputMeans) : means.isEmpty ? nil : means[index]
+    }
+}
+
 /// Observes the activations of a network.
 struct Calibrator {
-    private let graph: ForwardGraph
+    let graph: ForwardGraph
     private let steps: FloatSteps
     private let input: ForwardInput
     private let data: PreparedExamples
     private let examples: [Int32]
 
     init(_ network: Network, weights: [ParameterValues], data: PreparedExamples, examples: [Int32]) {
-        graph = ForwardGraph(network, weights: weights, isBytes: false)
+        graph = ForwardGraph(network, weights: weights)
         steps = FloatSteps(graph, workers: 1)
         input = ForwardInput(graph.input, .floats, like: data, arena: Arena())
         self.data = data
@@ -29,9 +44,9 @@ struct Calibrator {
         }
     }
 
-    /// What the bytes of `target`'s tensors stand for; it is the same network, its input lying as integers want it.
-    func tensors(of target: ForwardGraph, _ settings: QuantizationSettings) throws -> QuantizedTensors {
-        precondition(target.nodes.count == graph.nodes.count, "two graphs of one network")
+    /// What the bytes of the graph's tensors stand for.
+    /// - Throws: ``ExampleError``.
+    func tensors(_ settings: QuantizationSettings) throws -> CalibratedTensors {
         let tensors = Array(-1..<graph.nodes.count)
         let channels = tensors.map { graph.tensor($0).channelOfPlace }
         var ranges = tensors.map { ActivationRange(channels: graph.tensor($0).channels) }
@@ -65,7 +80,7 @@ struct Calibrator {
             let covered = range.histogram?.range(settings.calibration) ?? range.low...range.high
             return Affine(covering: covered.lowerBound, covered.upperBound)
         }
-        var found = QuantizedTensors(input: data.bytesAreQuantized ?? affines[0], nodes: Array(affines.dropFirst()))
+        var found = CalibratedTensors(input: data.bytesAreQuantized ?? affines[0], nodes: Array(affines.dropFirst()))
         for (index, node) in graph.nodes.enumerated() {
             // These hand bytes on as they are.
             switch node.operation {

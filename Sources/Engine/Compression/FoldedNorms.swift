@@ -5,6 +5,14 @@ extension Network {
     /// the same: with f = γ / √(variance + ε) the weights of a channel are multiplied by f, and its bias b becomes
     /// (b - mean)·f + β (Ioffe & Szegedy 2015, algorithm 2).
     public func foldingNorms(_ weights: [ParameterValues]) -> (network: Network, weights: [ParameterValues]) {
+        let (network, weights, _) = foldingNormsWithOrigins(weights)
+        return (network, weights)
+    }
+
+    /// As ``foldingNorms(_:)``; also the index that each layer had.
+    func foldingNormsWithOrigins(
+        _ weights: [ParameterValues]
+    ) -> (network: Network, weights: [ParameterValues], origins: [Int]) {
         let named = Dictionary(weights.map { ($0.name, $0.values) }, uniquingKeysWith: { first, _ in first })
         func values(_ layer: NetworkLayer, _ position: Int) -> [Float] {
             guard let found = named[layer.parameters[position].name] else {
@@ -13,6 +21,7 @@ extension Network {
             return found
         }
         var kept: [NetworkLayer] = []
+        var origins: [Int] = []
         var arrays: [[[Float]]] = []
         /// By old index, the new one; -1 is the input.
         var place: [Int: Int] = [-1: -1]
@@ -48,6 +57,7 @@ extension Network {
             moved.inputs = layer.inputs.map { place[$0] ?? $0 }
             place[layer.index] = moved.index
             kept.append(moved)
+            origins.append(layer.index)
             arrays.append(layer.parameters.indices.map { values(layer, $0) })
         }
         var result: [ParameterValues] = []
@@ -62,7 +72,7 @@ extension Network {
                         name: name, shape: kept[index].parameters[position].shape, values: arrays[index][position]))
             }
         }
-        return (Network(input: input, classes: classes, layers: kept), result)
+        return (Network(input: input, classes: classes, layers: kept), result, origins)
     }
 }
 

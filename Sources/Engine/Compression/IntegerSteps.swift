@@ -1,59 +1,38 @@
-// IntegerSteps: the steps of a forward graph on bytes, whose sums are integers.
+// IntegerSteps: the steps of a quantized model on bytes, whose sums are integers.
 import CPrimitives
 
-/// What bytes stand for between the nodes of a graph, and what was seen of the numbers there.
-struct QuantizedTensors {
-    var input: Affine
-    /// By node.
-    var nodes: [Affine]
-    /// Means of the input's channels, and of each node's; empty: biases are not corrected.
-    var inputMeans: [Double] = []
-    var means: [[Double]] = []
-
-    func affine(_ index: Int) -> Affine { index < 0 ? input : nodes[index] }
-    func mean(_ index: Int) -> [Double]? {
-        index < 0 ? (inputMeans.isEmpty ? nil : inputMeans) : means.isEmpty ? nil : means[index]
-    }
-}
-
-/// A forward graph planned in bytes.
+/// A quantized model planned in bytes.
 struct IntegerSteps {
     let plan: ForwardPlan
-    let storedBytes: QuantizedNetwork.StoredBytes
-    let notes: [String]
+    /// How its input lies.
+    let input: ForwardTensor
 
     /// - Parameter lanes: of the kernels; 0: the widest here, 4 and 8 give the same integers.
-    init(_ graph: ForwardGraph, _ tensors: QuantizedTensors, workers: Int, lanes: Int32 = 0) {
-        let bytes = graph.input.stride + graph.nodes.reduce(0) { $0 + $1.output.stride }
-        let builder = ForwardBuilder(graph, tileSize: ForwardPlan.tileSize(bytes: bytes), arena: Arena())
-        let input = builder.place(graph.input.stride)
+    init(_ model: QuantizedModel, workers: Int, lanes: Int32 = 0) {
+        let (first, tensors) = model.layout()
+        input = first
+        let bytes = first.stride + tensors.reduce(0) { $0 + $1.stride }
+        let builder = ForwardBuilder(tileSize: ForwardPlan.tileSize(bytes: bytes), arena: Arena())
+        let start = builder.place(first.stride)
         var outputs: [Int] = []
-        let last = graph.nodes.count - 1
-        let lastStride = padded(graph.outputs)
-        var logits: Int?
-        var stored = QuantizedNetwork.StoredBytes(scales: 5)
-        var notes: [String] = []
-        let planner = Planner(graph: graph, tensors: tensors, builder: builder, lanes: lanes)
-        for (index, node) in graph.nodes.enumerated() {
-            let from = node.inputs.map { $0 < 0 ? input : outputs[$0] }
-            if case .flatten = node.operation, node.output.order == graph.tensor(node.inputs[0]).order {
+        let last = model.nodes.count - 1
+        let lastStride = padded(model.shape(last).count)
+        let planner = Planner(model: model, input: first, tensors: tensors, builder: builder, lanes: lanes)
+        for (index, node) in model.nodes.enumerated() {
+            let from = node.inputs.map { $0 < 0 ? start : outputs[$0] }
+            if case .flatten = node.operation, tensors[index].order == planner.tensor(node.inputs[0]).order {
                 outputs.append(from[0])
                 continue
             }
-            if index == last, case .dense = node.operation, !node.relu {
-                let to = builder.place(lastStride * 4)
-                logits = to
-                planner.add(node, index, from: from, to: to, givesFloats: true, &stored, &notes)
-                outputs.append(to)
-                continue
-            }
-            let to = builder.place(node.output.stride)
-            outputs.append(to)
-            planner.add(node, index, from: from, to: to, givesFloats: false, &stored, &notes)
+            let givesFloats = model.givesLogits(index)
+            outputs.append(builder.place(givesFloats ? lastStride * 4 : tensors[index].stride))
+            planner.add(node, index, from: from, to: outputs[index], givesFloats: givesFloats)
         }
-        if logits == nil {
-            let (from, to, stride) = (outputs[last], builder.place(lastStride * 4), graph.nodes[last].output.stride)
-            let affine = tensors.nodes[last]
+        var logits = outputs[last]
+        if !model.givesLogits(last) {
+            let (from, stride, affine) = (logits, tensors[last].stride, model.nodes[last].output)
+            let to = builder.place(lastStride * 4)
+            logits = to
             builder.append(
                 ForwardStep(node: last) { base, count, _ in
                     for example in 0..<count {
@@ -64,93 +43,80 @@ struct IntegerSteps {
                             (base + to).assumingMemoryBound(to: Float.self) + example * lastStride)
                     }
                 })
-            logits = to
         }
-        storedBytes = stored
-        self.notes = notes
         plan = ForwardPlan(
-            builder, inputOffset: input, inputStride: graph.input.stride, outputOffset: logits ?? 0,
-            outputStride: lastStride, workers: workers)
+            builder, inputOffset: start, inputStride: first.stride, outputOffset: logits, outputStride: lastStride,
+            workers: workers)
     }
 }
 
 /// Adds the steps of nodes.
 private struct Planner {
-    let graph: ForwardGraph
-    let tensors: QuantizedTensors
+    let model: QuantizedModel
+    let input: ForwardTensor
+    let tensors: [ForwardTensor]
     let builder: ForwardBuilder
     let lanes: Int32
+
+    func tensor(_ index: Int) -> ForwardTensor { index < 0 ? input : tensors[index] }
 
     private static func bytes(_ base: UnsafeMutableRawPointer, _ offset: Int) -> UnsafeMutablePointer<UInt8> {
         (base + offset).assumingMemoryBound(to: UInt8.self)
     }
 
-    /// Weights as bytes and what belongs to their sums, padded to whole blocks of outputs.
+    /// What belongs to the sums of outputs, padded to whole blocks of them.
     private struct Sums {
-        var weights: QuantizedWeights
         var bias: UnsafeMutablePointer<Int32>
         var scale: UnsafeMutablePointer<Float>
     }
 
-    /// - Parameters:
-    ///   - position: where the value of the input that meets a weight of a channel's row has its mean.
-    ///   - output: nil: sums become floats.
-    private func sums(
-        _ weights: [Float], _ shape: [Int], _ bias: [Float], input: Int, output: Affine?,
-        mean position: (_ channel: Int, _ index: Int) -> Int, _ stored: inout QuantizedNetwork.StoredBytes
-    ) -> Sums {
-        let from = tensors.affine(input)
-        // A bias must fit beside the products.
-        let quantized = QuantizedWeights(weights, shape: shape, least: bias.map { abs($0) / from.scale / 0x1p28 })
-        let (channels, row) = (shape[0], quantized.row)
+    /// - Parameter output: nil: sums become floats.
+    private func sums(_ weights: QuantizedWeights, _ bias: [Int32], from: Affine, output: Affine?) -> Sums {
+        let (channels, row) = (weights.shape[0], weights.row)
         let blocks = (channels + 15) / 16
         let (kept, scale) = (builder.arena.allocate(blocks * 16, of: Int32.self), builder.arena.floats(blocks * 16))
         for channel in 0..<channels {
-            var wanted = Double(bias[channel])
-            var total: Int64 = 0
-            for index in 0..<row {
-                let value = quantized.values[channel * row + index]
-                total += Int64(value)
-                guard let means = tensors.mean(input) else { continue }
-                let error = Double(value) * Double(quantized.scales[channel]) - Double(weights[channel * row + index])
-                wanted -= error * means[position(channel, index)]
-            }
-            let step = Double(from.scale) * Double(quantized.scales[channel])
-            let nearest = (wanted / step).rounded(.toNearestOrEven)
-            let bounded = Int64(max(-0x1p29, min(0x1p29, nearest.isNaN ? 0 : nearest)))
-            kept[channel] = Int32(bounded - Int64(from.zero) * total)
+            // A sum of products less that of the zeros, which every example has in common.
+            let total = weights.values[channel * row..<(channel + 1) * row].reduce(0) { $0 + Int64($1) }
+            kept[channel] = Int32(Int64(bias[channel]) - Int64(from.zero) * total)
+            let step = Double(from.scale) * Double(weights.scales[channel])
             scale[channel] = Float(output.map { step / Double($0.scale) } ?? step)
         }
-        stored.weights += weights.count
-        stored.scales += channels * 4 + (output == nil ? 0 : 5)
-        stored.biases += channels * 4
-        return Sums(weights: quantized, bias: kept, scale: scale)
+        return Sums(bias: kept, scale: scale)
     }
 
-    func add(
-        _ node: ForwardNode, _ index: Int, from: [Int], to: Int, givesFloats: Bool,
-        _ stored: inout QuantizedNetwork.StoredBytes, _ notes: inout [String]
-    ) {
-        let input = graph.tensor(node.inputs[0])
-        let output = node.output
+    func add(_ node: QuantizedModel.Node, _ index: Int, from: [Int], to: Int, givesFloats: Bool) {
+        let (input, output) = (tensor(node.inputs[0]), tensors[index])
         let (inStride, outStride) = (input.stride, output.stride)
-        let (source, target) = (tensors.affine(node.inputs[0]), tensors.nodes[index])
+        let (source, target) = (model.affine(node.inputs[0]), node.output)
         let low = node.relu ? target.zero : 0
         switch node.operation {
-        case .conv(let conv, let weights, let bias, let isPooled):
-            addConvolution(node, index, conv, weights, bias, isPooled, from: from[0], to: to, &stored)
+        case .conv(let conv, let weights, let bias):
+            if QuantizedModel.isDepthwise(conv, channels: input.channels) {
+                addDepthwise(node, index, conv, weights, bias, from: from[0], to: to)
+            } else {
+                addConvolution(node, index, conv, weights, bias, from: from[0], to: to)
+            }
+        case .floatConv(let conv, let weights, let bias):
+            addFloats(
+                node, index,
+                QuantizedModel.isDepthwise(conv, channels: input.channels)
+                    ? .depthwise(conv, weights: weights, bias: bias)
+                    : .conv(conv, weights: weights, bias: bias, isPooled: node.isPooled),
+                from: from[0], to: to, givesFloats: false)
+        case .floatDense(let weights, let bias):
+            addFloats(
+                node, index, .dense(weights: weights, bias: bias), from: from[0], to: to, givesFloats: givesFloats)
         case .dense(let weights, let bias):
             let shape = WindowShape(input, size: 1)
             let inputs = input.shape.count
-            let sums = sums(
-                weights, [output.shape.count, inputs], bias, input: node.inputs[0], output: givesFloats ? nil : target,
-                mean: { _, index in index }, &stored)
+            let sums = sums(weights, bias, from: source, output: givesFloats ? nil : target)
             let packed = builder.keep(
-                shape.packed(outputs: output.shape.count) { sums.weights.values[$0 * inputs + $1] })
+                shape.packed(outputs: output.shape.count) { weights.values[$0 * inputs + $1] })
             let offsets = builder.keep(shape.offsets)
             let (steps, lanes, size) = (shape.steps, lanes, givesFloats ? 4 : 1)
             builder.append(
-                ForwardStep(node: index, parts: outStride / 16, cost: weights.count / 4) { base, count, parts in
+                ForwardStep(node: index, parts: outStride / 16, cost: weights.values.count / 4) { base, count, parts in
                     var window = wb_window()
                     (window.rows, window.pixels, window.blocks) = (1, Int32(count), Int32(parts.count))
                     (window.runs, window.steps, window.offsets) = (1, Int32(steps), UnsafePointer(offsets))
@@ -165,12 +131,11 @@ private struct Planner {
                         &window, Self.bytes(base, from[0]), packed + parts.lowerBound * steps * 64,
                         Self.bytes(base, to) + parts.lowerBound * 16 * size)
                 })
-        case .depthwise(let conv, let weights, let bias):
-            addDepthwise(node, index, conv, weights, bias, from: from[0], to: to, &stored)
-        case .pool(let isAverage, let window):
+        case .maxPool(let size, let stride, let padding), .averagePool(let size, let stride, let padding):
+            let window = Window(size: size, stride: stride, padding: padding)
             guard let shape = FloatSteps.poolShape(window, input, output) else { preconditionFailure("images") }
             let scale = source.scale / target.scale
-            if isAverage { stored.scales += 5 }
+            let isAverage = if case .averagePool = node.operation { true } else { false }
             builder.append(
                 ForwardStep(node: index) { base, count, _ in
                     var shape = shape
@@ -180,11 +145,10 @@ private struct Planner {
                             Self.bytes(base, from[0]) + example * inStride, Self.bytes(base, to) + example * outStride)
                     }
                 })
-        case .globalAverage:
+        case .globalAveragePool:
             guard let layout = input.order else { preconditionFailure("images") }
             let (blocks, plane) = (Int32(layout.blocks), Int32(layout.height * layout.width))
             let scale = source.scale / target.scale
-            stored.scales += 5
             builder.append(
                 ForwardStep(node: index) { base, count, _ in
                     for example in 0..<count {
@@ -205,7 +169,6 @@ private struct Planner {
                     }
                 })
         case .norm(let factor, let shift):
-            stored.floats += factor.count * 8
             // A table for each place; 16 places side by side have theirs one after another.
             let channels = input.channelOfPlace
             var tables = [UInt8](repeating: UInt8(target.zero), count: channels.count * 256)
@@ -227,7 +190,6 @@ private struct Planner {
                     }
                 })
         case .activation(let activation) where activation.kernel != nil:
-            stored.scales += 5
             var values = (0..<256).map { source.dequantize($0) }
             var results = values
             if let kernel = activation.kernel {
@@ -238,14 +200,14 @@ private struct Planner {
                 ForwardStep(node: index) { base, count, _ in
                     wb_table_u8(count * inStride, 1, table, Self.bytes(base, from[0]), Self.bytes(base, to))
                 })
-        case .layerNorm, .activation:
-            stored.scales += 5
-            notes.append(
-                "\(node.name) is computed in float32: its input is taken out of bytes and what it gives put into them.")
-            addFloats(node, index, from: from[0], to: to, &stored)
+        case .layerNorm(let weight, let bias, let epsilon):
+            addFloats(
+                node, index, .layerNorm(weight: weight, bias: bias, epsilon: epsilon), from: from[0], to: to,
+                givesFloats: false)
+        case .activation(let activation):
+            addFloats(node, index, .activation(activation), from: from[0], to: to, givesFloats: false)
         case .add:
-            stored.scales += 5
-            let other = tensors.affine(node.inputs[1])
+            let other = model.affine(node.inputs[1])
             let (a, b) = (source.scale / target.scale, other.scale / target.scale)
             let offset = -(Float(source.zero) * a + Float(other.zero) * b)
             builder.append(
@@ -258,72 +220,57 @@ private struct Planner {
         }
     }
 
-    /// What has no integers: a row becomes numbers and its result bytes.
+    /// What is not computed in integers: bytes become numbers, and what is found becomes bytes.
     private func addFloats(
-        _ node: ForwardNode, _ index: Int, from: Int, to: Int, _ stored: inout QuantizedNetwork.StoredBytes
+        _ node: QuantizedModel.Node, _ index: Int, _ operation: ForwardNode.Operation, from: Int, to: Int,
+        givesFloats: Bool
     ) {
-        let input = graph.tensor(node.inputs[0])
-        let (source, target) = (tensors.affine(node.inputs[0]), tensors.nodes[index])
-        let (width, inStride, outStride) = (input.shape.count, input.stride, node.output.stride)
-        let (first, second) = (builder.place(inStride * 4), builder.place(inStride * 4))
-        var gamma: UnsafeMutablePointer<Float>?
-        var beta: UnsafeMutablePointer<Float>?
-        var epsilon: Float = 0
-        if case .layerNorm(let weight, let bias, let given) = node.operation {
-            let padding = [Float](repeating: 0, count: inStride - width)
-            (gamma, beta, epsilon) = (builder.keep(weight + padding), builder.keep(bias + padding), given)
-            stored.floats += width * 8
-        }
-        let (norm, shift, small) = (gamma, beta, epsilon)
+        let (input, output) = (tensor(node.inputs[0]), tensors[index])
+        let (source, target) = (model.affine(node.inputs[0]), node.output)
+        let (inStride, outStride) = (input.stride, output.stride)
+        let taken = builder.place(inStride * 4)
+        let found = givesFloats ? to : builder.place(outStride * 4)
         builder.append(
             ForwardStep(node: index) { base, count, _ in
-                let x = (base + first).assumingMemoryBound(to: Float.self)
-                let y = (base + second).assumingMemoryBound(to: Float.self)
-                for example in 0..<count {
-                    wb_dequantize_u8(width, Self.bytes(base, from) + example * inStride, source.scale, source.zero, x)
-                    for i in width..<inStride { x[i] = 0 }
-                    if let norm {
-                        var statistics = (Float(0), Float(0))
-                        withUnsafeMutableBytes(of: &statistics) { place in
-                            wb_layer_norm_forward_f32(
-                                1, Int32(width), Int32(inStride), x, norm, shift, small, y,
-                                place.baseAddress?.assumingMemoryBound(to: Float.self))
-                        }
-                    } else {
-                        wb_softmax_forward_f32(1, Int32(width), Int32(inStride), x, y)
-                    }
-                    wb_quantize_u8(
-                        outStride, y, 1 / target.scale, target.zero, Self.bytes(base, to) + example * outStride)
-                }
+                wb_dequantize_u8(
+                    count * inStride, Self.bytes(base, from), source.scale, source.zero,
+                    (base + taken).assumingMemoryBound(to: Float.self))
+            })
+        let floats = ForwardNode(
+            operation: operation, inputs: node.inputs, relu: node.relu, output: output, name: node.name, layer: index)
+        FloatSteps.add(floats, index, takes: input, from: [taken], to: found, builder)
+        guard !givesFloats else { return }
+        builder.append(
+            ForwardStep(node: index) { base, count, _ in
+                wb_quantize_u8(
+                    count * outStride, (base + found).assumingMemoryBound(to: Float.self), 1 / target.scale,
+                    target.zero, Self.bytes(base, to))
             })
     }
 
     private func addConvolution(
-        _ node: ForwardNode, _ index: Int, _ conv: ConvolutionSpec, _ weights: [Float], _ bias: [Float],
-        _ isPooled: Bool,
-        from: Int, to: Int, _ stored: inout QuantizedNetwork.StoredBytes
+        _ node: QuantizedModel.Node, _ index: Int, _ conv: ConvolutionSpec, _ weights: QuantizedWeights,
+        _ bias: [Int32], from: Int, to: Int
     ) {
-        let input = graph.tensor(node.inputs[0])
-        let (source, target) = (tensors.affine(node.inputs[0]), tensors.nodes[index])
+        let input = tensor(node.inputs[0])
+        let (source, target) = (model.affine(node.inputs[0]), node.output)
         let (bordered, at, stride) = FloatSteps.addBorder(
             conv, input, index, from: from, size: 1, fill: UInt8(source.zero), builder)
-        guard let output = node.output.order else { preconditionFailure("a convolution gives images") }
+        guard let output = tensors[index].order else { preconditionFailure("a convolution gives images") }
         let shape = WindowShape(conv, layout: bordered, size: 1)
-        let (inner, taps) = (input.channels / conv.groups, conv.kernel * conv.kernel)
-        let sums = sums(
-            weights, [conv.filters, inner, conv.kernel, conv.kernel], bias, input: node.inputs[0], output: target,
-            mean: { channel, index in channel / (conv.filters / conv.groups) * inner + index / taps }, &stored)
+        let isPooled = node.isPooled
+        let sums = sums(weights, bias, from: source, output: target)
         let packed = builder.keep(
             shape.packed(outputs: conv.filters) { output, plain in
-                conv.weightIndex(output, plain, channels: input.channels).map { sums.weights.values[$0] } ?? 0
+                conv.weightIndex(output, plain, channels: input.channels).map { weights.values[$0] } ?? 0
             })
         let offsets = builder.keep(shape.offsets)
-        let (runs, outStride, lanes) = (shape.offsets.count, node.output.stride, lanes)
+        let (runs, outStride, lanes) = (shape.offsets.count, tensors[index].stride, lanes)
         let low = node.relu ? target.zero : 0
         builder.append(
             ForwardStep(
                 node: index, parts: output.height,
-                cost: weights.count * output.height * output.width * (isPooled ? 4 : 1) / 4
+                cost: weights.values.count * output.height * output.width * (isPooled ? 4 : 1) / 4
             ) { base, count, parts in
                 var window = wb_window()
                 (window.rows, window.pixels, window.blocks) = (
@@ -349,22 +296,20 @@ private struct Planner {
     }
 
     private func addDepthwise(
-        _ node: ForwardNode, _ index: Int, _ conv: ConvolutionSpec, _ weights: [Float], _ bias: [Float], from: Int,
-        to: Int, _ stored: inout QuantizedNetwork.StoredBytes
+        _ node: QuantizedModel.Node, _ index: Int, _ conv: ConvolutionSpec, _ weights: QuantizedWeights,
+        _ bias: [Int32], from: Int, to: Int
     ) {
-        let input = graph.tensor(node.inputs[0])
-        let (source, target) = (tensors.affine(node.inputs[0]), tensors.nodes[index])
+        let input = tensor(node.inputs[0])
+        let (source, target) = (model.affine(node.inputs[0]), node.output)
         let (bordered, at, stride) = FloatSteps.addBorder(
             conv, input, index, from: from, size: 1, fill: UInt8(source.zero), builder)
-        guard let output = node.output.order else { preconditionFailure("a convolution gives images") }
+        guard let output = tensors[index].order else { preconditionFailure("a convolution gives images") }
         let taps = conv.kernel * conv.kernel
-        let sums = sums(
-            weights, [conv.filters, 1, conv.kernel, conv.kernel], bias, input: node.inputs[0], output: target,
-            mean: { channel, _ in channel }, &stored)
+        let sums = sums(weights, bias, from: source, output: target)
         var blocked = [Int8](repeating: 0, count: output.blocks * taps * 16)
         for channel in 0..<conv.filters {
             for tap in 0..<taps {
-                blocked[(channel / 16 * taps + tap) * 16 + channel % 16] = sums.weights.values[channel * taps + tap]
+                blocked[(channel / 16 * taps + tap) * 16 + channel % 16] = weights.values[channel * taps + tap]
             }
         }
         let packed = builder.keep(blocked)
@@ -372,7 +317,7 @@ private struct Planner {
             (0..<taps).map { tap in
                 Int32((tap / conv.kernel * bordered.width + tap % conv.kernel) * conv.dilation * 16)
             })
-        let (outStride, low) = (node.output.stride, node.relu ? target.zero : 0)
+        let (outStride, low) = (tensors[index].stride, node.relu ? target.zero : 0)
         builder.append(
             ForwardStep(node: index) { base, count, _ in
                 var window = wb_window()

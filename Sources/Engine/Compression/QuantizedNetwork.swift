@@ -25,69 +25,35 @@ public struct QuantizationSettings: Sendable, Equatable {
 ///
 /// Not Sendable: one thread owns it; its workers are its own affair.
 public final class QuantizedNetwork {
-    /// Bytes that a file needs for it.
-    public struct StoredBytes: Sendable, Equatable {
-        /// One byte a weight.
-        public var weights = 0
-        /// Float32 scales: one an output channel, one a tensor of activations, with their zero points.
-        public var scales = 0
-        /// Int32 biases.
-        public var biases = 0
-        /// What stays float32.
-        public var floats = 0
-        public var total: Int { weights + scales + biases + floats }
-    }
-    public let storedBytes: StoredBytes
-    /// What could not be quantized, in sentences.
-    public let notes: [String]
-    /// What the bytes of the input and of each layer's output stand for, by the layer's name.
-    public let activations: [(layer: String, affine: Affine)]
     private let predictor: ForwardPredictor
 
-    /// Quantizes `network` with `weights`: ranges of activations are those that `calibration` gives.
+    /// Plans the kernels of `model`.
     /// - Parameters:
-    ///   - calibration: examples of the training split; all of them are observed, or those of `examples`, so give some
-    ///     256 (``QuantizationSettings/usualExamples``).
+    ///   - examples: of the kind that it will be asked about; its scale of pixels must be the one that it was calibrated with.
     ///   - workers: threads that compute.
-    /// - Throws: ``ExampleError`` when a streamed example can't be decoded.
     public convenience init(
-        _ network: Network, weights: [ParameterValues], loss: LossSpec = .softmaxCrossEntropy(),
-        calibration: PreparedExamples, examples: [Int32]? = nil, settings: QuantizationSettings = .init(), workers: Int
-    ) throws {
-        try self.init(
-            network, weights: weights, loss: loss, calibration: calibration, examples: examples, settings: settings,
-            workers: workers, lanes: 0)
+        _ model: QuantizedModel, like examples: PreparedExamples, loss: LossSpec = .softmaxCrossEntropy(), workers: Int
+    ) {
+        self.init(model, like: examples, loss: loss, workers: workers, lanes: 0)
     }
 
     /// - Parameter lanes: of the kernels; 0: the widest here, 4 and 8 give the same integers.
-    init(
-        _ network: Network, weights: [ParameterValues], loss: LossSpec, calibration: PreparedExamples,
-        examples: [Int32]?, settings: QuantizationSettings, workers: Int, lanes: Int32
-    ) throws {
-        let graph = ForwardGraph(network, weights: weights, isBytes: true)
-        let wanted =
-            examples ?? Array(Int32(0)..<Int32(min(calibration.count, QuantizationSettings.usualExamples)))
-        let tensors = try Calibrator(network, weights: weights, data: calibration, examples: wanted)
-            .tensors(of: graph, settings)
+    init(_ model: QuantizedModel, like examples: PreparedExamples, loss: LossSpec, workers: Int, lanes: Int32) {
         let arena = Arena()
-        let steps = IntegerSteps(graph, tensors, workers: workers, lanes: lanes)
+        let steps = IntegerSteps(model, workers: workers, lanes: lanes)
         predictor = ForwardPredictor(
             plan: steps.plan,
             input: ForwardInput(
-                graph.input, .bytes(tensors.input, tables: Self.tables(tensors.input, calibration, arena)),
-                like: calibration, arena: arena),
-            loss: Loss(spec: loss, outputs: network.classes, classWeights: nil))
-        storedBytes = steps.storedBytes
-        notes = steps.notes
-        activations =
-            [("input", tensors.input)] + zip(graph.nodes, tensors.nodes).map { ($0.name, $1) }
+                steps.input, .bytes(model.input, tables: Self.tables(model.input, examples, arena)), like: examples,
+                arena: arena),
+            loss: Loss(spec: loss, outputs: model.shape(model.nodes.count - 1).count, classWeights: nil))
     }
 
     /// For each channel what its bytes become; nil: themselves.
     private static func tables(
         _ affine: Affine, _ examples: PreparedExamples, _ arena: Arena
     ) -> UnsafeMutablePointer<UInt8>? {
-        if examples.scale.isEmpty || examples.bytesAreQuantized != nil { return nil }
+        if examples.scale.isEmpty || examples.bytesAreQuantized == affine { return nil }
         let tables = arena.allocate(256 * examples.scale.count, of: UInt8.self)
         for channel in examples.scale.indices {
             for byte in 0..<256 {

@@ -15,7 +15,7 @@ public final class CompiledNetwork {
         _ network: Network, weights: [ParameterValues], loss: LossSpec = .softmaxCrossEntropy(),
         like examples: PreparedExamples, workers: Int
     ) {
-        let graph = ForwardGraph(network, weights: weights, isBytes: false)
+        let graph = ForwardGraph(network, weights: weights)
         predictor = ForwardPredictor(
             plan: FloatSteps(graph, workers: workers).plan,
             input: ForwardInput(graph.input, .floats, like: examples, arena: Arena()),

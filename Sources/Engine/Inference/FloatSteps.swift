@@ -11,7 +11,7 @@ struct FloatSteps {
     init(_ graph: ForwardGraph, workers: Int) {
         let bytes = (graph.input.stride + graph.nodes.reduce(0) { $0 + $1.output.stride }) * 4
         tileSize = ForwardPlan.tileSize(bytes: bytes)
-        let builder = ForwardBuilder(graph, tileSize: tileSize, arena: Arena())
+        let builder = ForwardBuilder(tileSize: tileSize, arena: Arena())
         let input = builder.place(graph.input.stride * 4)
         var outputs: [Int] = []
         for (index, node) in graph.nodes.enumerated() {
@@ -22,7 +22,7 @@ struct FloatSteps {
             }
             let to = builder.place(node.output.stride * 4)
             outputs.append(to)
-            Self.add(node, index, from: from, to: to, builder)
+            Self.add(node, index, takes: graph.tensor(node.inputs[0]), from: from, to: to, builder)
         }
         self.outputs = outputs
         let last = graph.nodes.count - 1
@@ -35,13 +35,16 @@ struct FloatSteps {
         (base + offset).assumingMemoryBound(to: Float.self)
     }
 
-    private static func add(_ node: ForwardNode, _ index: Int, from: [Int], to: Int, _ builder: ForwardBuilder) {
-        let input = builder.graph.tensor(node.inputs[0])
+    /// Adds what computes `node`, the node `index` of the graph, whose (first) input lies as `input`.
+    static func add(
+        _ node: ForwardNode, _ index: Int, takes input: ForwardTensor, from: [Int], to: Int, _ builder: ForwardBuilder
+    ) {
         let output = node.output
         let (inStride, outStride) = (input.stride, output.stride)
         switch node.operation {
         case .conv(let conv, let weights, let bias, let isPooled):
-            addConvolution(node, index, conv, weights, bias, isPooled, from: from[0], to: to, builder)
+            addConvolution(
+                node, index, conv, weights, bias, isPooled, takes: input, from: from[0], to: to, builder)
         case .dense(let weights, let bias):
             let shape = WindowShape(input, size: 4)
             let inputs = input.shape.count
@@ -191,10 +194,8 @@ struct FloatSteps {
 
     private static func addConvolution(
         _ node: ForwardNode, _ index: Int, _ conv: ConvolutionSpec, _ weights: [Float], _ bias: [Float],
-        _ isPooled: Bool,
-        from: Int, to: Int, _ builder: ForwardBuilder
+        _ isPooled: Bool, takes input: ForwardTensor, from: Int, to: Int, _ builder: ForwardBuilder
     ) {
-        let input = builder.graph.tensor(node.inputs[0])
         let (bordered, at, stride) = addBorder(conv, input, index, from: from, size: 4, fill: 0, builder)
         guard let output = node.output.order else { preconditionFailure("a convolution gives images") }
         let shape = WindowShape(conv, layout: bordered, size: 4)

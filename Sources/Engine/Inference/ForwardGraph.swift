@@ -24,6 +24,8 @@ struct ForwardNode {
     var output: ForwardTensor
     /// As a person wrote it.
     var name: String
+    /// The layer of the network that its weights are those of.
+    var layer: Int
 }
 
 /// What flows between two nodes.
@@ -68,11 +70,10 @@ struct ForwardGraph {
     private(set) var nodes: [ForwardNode] = []
     let outputs: Int
 
-    /// - Parameter isBytes: the input's channels lie so that four bytes of a window lie side by side.
-    init(_ written: Network, weights all: [ParameterValues], isBytes: Bool) {
-        let (network, weights) = written.foldingNorms(all)
+    init(_ written: Network, weights all: [ParameterValues]) {
+        let (network, weights, origins) = written.foldingNormsWithOrigins(all)
         let named = Dictionary(weights.map { ($0.name, $0.values) }, uniquingKeysWith: { first, _ in first })
-        input = Self.inputTensor(network, isBytes: isBytes)
+        input = Self.inputTensor(network)
         outputs = network.classes
         var place: [Int: Int] = [-1: -1]
         var pooled: Set<Int> = []
@@ -149,12 +150,14 @@ struct ForwardGraph {
                 }
             append(
                 ForwardNode(
-                    operation: operation, inputs: inputs, relu: fuses, output: output, name: layer.summary))
+                    operation: operation, inputs: inputs, relu: fuses, output: output, name: layer.summary,
+                    layer: origins[layer.index]))
             if activation != .linear, !fuses {
                 append(
                     ForwardNode(
                         operation: .activation(activation), inputs: [nodes.count - 1],
-                        output: activation == .softmax ? ForwardTensor(layer.output) : output, name: activation.name))
+                        output: activation == .softmax ? ForwardTensor(layer.output) : output, name: activation.name,
+                        layer: origins[layer.index]))
             }
             place[layer.index] = nodes.count - 1
         }
@@ -165,7 +168,7 @@ struct ForwardGraph {
 
     func tensor(_ index: Int) -> ForwardTensor { index < 0 ? input : nodes[index].output }
 
-    private static func inputTensor(_ network: Network, isBytes: Bool) -> ForwardTensor {
+    private static func inputTensor(_ network: Network) -> ForwardTensor {
         guard case .image(let channels, let height, let width) = network.input else {
             return ForwardTensor(network.input)
         }
@@ -179,7 +182,7 @@ struct ForwardGraph {
                 return false
             })
         {
-            block = isBytes && channels > 1 ? 4 : channels
+            block = channels
         }
         return ForwardTensor(
             network.input, order: ImageLayout(channels: channels, height: height, width: width, block: block))

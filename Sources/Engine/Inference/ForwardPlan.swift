@@ -16,7 +16,6 @@ struct ForwardStep {
 
 /// Collects steps and places in a slot's memory.
 final class ForwardBuilder {
-    let graph: ForwardGraph
     let tileSize: Int
     let arena: Arena
     fileprivate(set) var steps: [ForwardStep] = []
@@ -25,8 +24,7 @@ final class ForwardBuilder {
     fileprivate(set) var fills: [(offset: Int, bytes: Int, value: UInt8)] = []
 
     /// - Parameter arena: keeps what steps read.
-    init(_ graph: ForwardGraph, tileSize: Int, arena: Arena) {
-        self.graph = graph
+    init(tileSize: Int, arena: Arena) {
         self.tileSize = tileSize
         self.arena = arena
     }

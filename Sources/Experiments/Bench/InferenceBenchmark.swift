@@ -64,12 +64,13 @@ public struct InferenceBenchmark {
             notes = []
             storedBytes = network.parameters.reduce(0) { $0 + $1.count * 4 }
         case .int8:
-            let quantized = try QuantizedNetwork(
-                network, weights: weights, loss: loss, calibration: data,
-                examples: Array(train.prefix(QuantizationSettings.usualExamples)), workers: workers)
+            let model = try QuantizedModel(
+                network, weights: weights, calibration: data,
+                examples: Array(train.prefix(QuantizationSettings.usualExamples)))
+            let quantized = QuantizedNetwork(model, like: data, loss: loss, workers: workers)
             infer = { try quantized.infer(data, $0) }
-            notes = quantized.notes
-            storedBytes = quantized.storedBytes.total
+            notes = model.notes
+            storedBytes = model.storedBytes.total
         }
         accuracy = test.isEmpty || loss.isRegression ? nil : try infer(test).accuracy
     }
