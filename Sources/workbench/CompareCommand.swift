@@ -66,7 +66,7 @@ struct CompareCommand: ParsableCommand {
         let maker = try VariantMaker(session: path, best: best, data: data, workers: workers)
         for note in maker.notes { Output.note(note) }
         let comparison = try Comparison(
-            maker, tuning: fineTune.map { FineTuning(epochs: $0, isGradual: gradual) }, workers: workers)
+            maker, tuning: fineTune.map { FineTuning(epochs: $0, isGradual: gradual) })
         for recipe in try recipes() { try comparison.add(recipe, progress: progress(of: recipe.name)) }
         if let budget, variants == nil {
             try comparison.search(losingAtMost: budget) { progress(of: $0.name) }
@@ -155,7 +155,7 @@ struct CompareCommand: ParsableCommand {
         }
         let widths = rows[0].indices.map { column in rows.map { displayWidth($0[column]) }.max() ?? 0 }
         Output.line(
-            "\(Format.count(examples)) test examples; single examples on one worker, batches of \(Comparison.batch) on \(workers)"
+            "\(Format.count(examples)) test examples; times are those of single examples and of batches of \(Comparison.batch), on \(workers) workers"
         )
         for row in rows {
             let cells = zip(row, widths).enumerated().map { column, cell in

@@ -40,6 +40,8 @@ struct ExplainCommand: ParsableCommand {
     var selection: LIMESettings.FeatureSelection?
     @Option(help: "Where the data are now, if they moved.") var data: String?
     @Flag(help: "The best checkpoint instead of the last.") var best = false
+    @Option(help: "A smaller variant that `compare` has kept in the session, such as prune80+cluster16.")
+    var variant: String?
     @Flag(help: "Explain the row with kernels of several widths.") var sweep = false
     @Flag(help: "What matters over many test examples, and which of them show most of it.") var global = false
     @Option(help: "Test examples that --global explains (default: 40).") var rows: Int?
@@ -70,7 +72,7 @@ struct ExplainCommand: ParsableCommand {
     }
 
     func run() throws {
-        let model = try TrainedModel(session: sessionOptions.path(of: session), best: best)
+        let model = try TrainedModel(session: sessionOptions.path(of: session), best: best, variant: variant)
         let explainer = try Explainer(model, data: data, workers: workerOptions.workers ?? Machine.processors)
         var settings = explainer.defaultSettings
         if let samples { settings.samples = samples }

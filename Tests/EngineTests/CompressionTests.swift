@@ -63,6 +63,7 @@ private enum Samples {
     @Test(arguments: [
         "f16", "bf16", "int8", "dynamic", "int4", "prune80", "prune50-layer", "2:4", "channels50", "cluster16",
         "prune50+int8", "channels30+int8", "prune80+cluster16", "channels25+prune50-layer+f16", "2:4+int4",
+        "int4+qat", "channels50+distill", "prune80+int8+qat+distill+keep2",
     ])
     func namesComeBack(_ name: String) throws {
         #expect(try VariantRecipe(name).name == name)
@@ -78,7 +79,8 @@ private enum Samples {
         "", "f17", "prune", "prune0", "prune100", "prune080", "prune-5", "prune5.5", "channels", "cluster1",
         "cluster257",
         "+", "f16+", "f16+bf16", "prune80+2:4", "cluster16+int8", "F16", "prune٥", "cluster99999999999999999999",
-        "prune-layer", "channels50-layer",
+        "prune-layer", "channels50-layer", "qat", "prune50+qat", "distill", "f16+distill", "int8+qat+qat",
+        "prune50+distill+distill",
     ])
     func wrongNamesAreRefused(_ name: String) {
         let error = #expect(throws: VariantError.self) { try VariantRecipe(name) }
@@ -505,6 +507,34 @@ private enum Samples {
                 #expect(members.allSatisfy { abs(Double(bound.values[$0]) - mean) < 1e-6 })
             }
         }
+    }
+
+    /// Weights that are rounded to three values: who was trained with them in mind loses less by it.
+    @Test func trainingKnowsOfRounding() throws {
+        func coarse(_ array: ParameterValues) -> ParameterValues {
+            guard array.name.hasSuffix("weight") else { return array }
+            let most = array.values.reduce(0) { max($0, abs($1)) }
+            var rounded = array
+            rounded.values = array.values.map { ($0 / most).rounded() * most }
+            return rounded
+        }
+        var losses: [Double] = []
+        for knows in [false, true] {
+            let tuning = FineTuning(epochs: 30)
+            let trainer = try trainer(tuning.training(training), workers: 2)
+            #expect(try tuning.run(trainer, ties: WeightTies(), rounding: knows ? coarse : nil))
+            if knows { #expect(trainer.weights != trainer.weights.map(coarse), "what moves is not rounded") }
+            trainer.load(trainer.weights.map(coarse))
+            losses.append(trainer.infer(Array(150..<210)).meanLoss)
+        }
+        #expect(losses[1] < 0.7 * losses[0], "\(losses)")
+        // Nothing to round: as without.
+        let tuning = FineTuning(epochs: 2)
+        let (plain, idle) = (
+            try trainer(tuning.training(training), workers: 1), try trainer(tuning.training(training), workers: 1)
+        )
+        #expect(try tuning.run(plain, ties: WeightTies()) && tuning.run(idle, ties: WeightTies(), rounding: { $0 }))
+        #expect(plain.weights == idle.weights)
     }
 
     @Test func untiedTrainingIsAsBefore() throws {

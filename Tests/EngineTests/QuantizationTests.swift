@@ -219,6 +219,13 @@ private struct QuantizationCase: Decodable {
     ]
 
     private func example(_ one: Case, count: Int = 70) throws -> (Network, [ParameterValues], PreparedExamples) {
+        let (network, weights, data, _) = try exampleWithPreprocessing(one, count: count)
+        return (network, weights, data)
+    }
+
+    private func exampleWithPreprocessing(_ one: Case, count: Int) throws -> (
+        Network, [ParameterValues], PreparedExamples, Preprocessing
+    ) {
         var random = CounterRandom(seed: 11, purpose: .benchmark)
         let network = try Network(one.layers, input: one.input, classes: 5)
         var weights = network.initialWeights(seed: 5)
@@ -244,11 +251,67 @@ private struct QuantizationCase: Decodable {
             labels: labels, origin: "random")
         let preprocessing = Preprocessing(
             fitting: dataset, train: Array(0..<Int32(count)), spec: DataSpec(dataset: one.name))
-        return (network, weights, PreparedExamples(features, labels: labels, by: preprocessing))
+        return (network, weights, PreparedExamples(features, labels: labels, by: preprocessing), preprocessing)
     }
 
     private func furthest(_ a: [Float], _ b: [Float]) -> Float {
         a.count == b.count ? zip(a, b).map { abs($0 - $1) }.max() ?? 0 : .infinity
+    }
+
+    /// Numbers and activations are all there is to it, and float32 weights of them are another network that is close.
+    @Test func comesBackFromItsNumbers() throws {
+        for one in Self.cases {
+            let (network, weights, data) = try example(one)
+            for keeping: Set<Int> in [[], [0]] {
+                let model = try QuantizedModel(network, weights: weights, calibration: data, keeping: keeping)
+                #expect(
+                    QuantizedModel(network, activations: model.activations, numbers: model.numbers) == model,
+                    "\(one.name)")
+                let found = try QuantizedNetwork(model, like: data, workers: 1).infer(data)
+                let floats = try Predictor(network, weights: model.weights(of: network), data: data, workers: 1)
+                    .infer()
+                #expect(furthest(found.probabilities, floats.probabilities) < 0.08, "\(one.name)")
+                // Nothing that does not fit.
+                #expect(
+                    QuantizedModel(
+                        network, activations: Array(model.activations.dropLast()), numbers: model.numbers) == nil)
+                for layer in model.numbers.keys {
+                    var numbers = model.numbers
+                    numbers[layer] = nil
+                    #expect(QuantizedModel(network, activations: model.activations, numbers: numbers) == nil)
+                    switch model.numbers[layer] {
+                    case .bytes(let weights, var bias)?:
+                        bias[0] = .max
+                        numbers[layer] = .bytes(weights, bias: bias)
+                    case .floats(let weights, let bias)?: numbers[layer] = .floats(weights + [1], bias)
+                    case nil: break
+                    }
+                    #expect(QuantizedModel(network, activations: model.activations, numbers: numbers) == nil)
+                }
+            }
+        }
+    }
+
+    /// Explanations ask about examples made on the spot; the answers are those of the network itself.
+    @Test func probesAnswerAlike() throws {
+        for one in Self.cases {
+            let (network, weights, data, preprocessing) = try exampleWithPreprocessing(one, count: 30)
+            let model = try QuantizedModel(network, weights: weights, calibration: data)
+            let wanted = try QuantizedNetwork(model, like: data, workers: 1).infer(data).probabilities
+            let probe = NetworkProbe(
+                network, quantized: model, loss: .softmaxCrossEntropy(), preprocessing: preprocessing, workers: 2)
+            let store = ExampleStore(data)
+            let order = Array(Int32(0)..<30)
+            for count in [30, 1] {
+                let found = probe.ask(count) { range, rows, stride in
+                    order.withUnsafeBufferPointer {
+                        guard let order = $0.baseAddress else { return }
+                        store.gather(order + range.lowerBound, count: range.count, into: rows, stride: stride)
+                    }
+                }
+                #expect(found == Array(wanted.prefix(count * 5)), "\(one.name)")
+            }
+        }
     }
 
     @Test func foldedNormsPredictTheSame() throws {

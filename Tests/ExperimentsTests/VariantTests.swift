@@ -35,7 +35,23 @@ import Testing
                     ?? array
             }
         }
-        return Variant(recipe, network, weights)
+        guard recipe.numbers == .int8 else { return Variant(recipe, network, weights) }
+        return Variant(
+            recipe, network,
+            quantized: try QuantizedModel(
+                network, weights: weights, calibration: noise(), keeping: Set(recipe.kept.map { $0 - 1 })))
+    }
+
+    /// Images of noise.
+    private func noise() -> PreparedExamples {
+        var random = CounterRandom(seed: 3, purpose: .benchmark)
+        let bytes = (0..<40 * 400).map { _ in UInt8(truncatingIfNeeded: random.next32() >> 24) }
+        let dataset = Dataset(
+            name: "noise", shape: .image(channels: 1, height: 20, width: 20), classes: (0..<10).map(String.init),
+            features: .bytes(bytes), labels: (0..<40).map { $0 % 10 }, origin: "noise")
+        let preprocessing = Preprocessing(
+            fitting: dataset, train: Array(0..<40), spec: DataSpec(dataset: "noise"))
+        return PreparedExamples(dataset.features, labels: dataset.labels, by: preprocessing)
     }
 
     /// Largest share of float32 that a file may take.
@@ -43,7 +59,8 @@ import Testing
         ("baseline", 1.02), ("f16", 0.52), ("bf16", 0.52), ("int8", 0.27), ("dynamic", 0.27), ("int4", 0.16),
         ("prune80", 0.30), ("prune97", 0.06), ("2:4", 0.56), ("prune50-layer", 0.56), ("channels50", 0.30),
         ("cluster16", 0.15), ("prune80+cluster16", 0.09), ("prune50+int8", 0.20), ("channels30+int8", 0.16),
-        ("channels50+prune80+cluster5", 0.06), ("prune80+f16", 0.16), ("prune60+int4", 0.15),
+        ("channels50+prune80+cluster5", 0.06), ("prune80+f16", 0.16), ("prune60+int4", 0.15), ("int8+keep3", 0.30),
+        ("prune95+int8", 0.12),
     ])
     func comesBackAndIsSmall(name: String, most: Double) throws {
         let base = try network()
@@ -51,7 +68,8 @@ import Testing
         let bytes = VariantFile.encode(variant, of: base, fineTuned: 3)
         let (back, fineTuned) = try VariantFile.read(bytes, of: base)
         #expect(fineTuned == 3 && back.recipe == variant.recipe && back.network == variant.network)
-        #expect(back.packed == variant.packed)
+        #expect(back.packed == variant.packed && back.quantized == variant.quantized)
+        #expect((back.quantized != nil) == (variant.recipe.numbers == .int8))
         for (a, b) in zip(back.weights, variant.weights) {
             #expect(a.name == b.name && a.shape == b.shape)
             #expect(a.values.map(\.bitPattern) == b.values.map(\.bitPattern), "\(a.name)")
@@ -77,7 +95,7 @@ import Testing
     }
 
     /// Whatever is flipped or cut: an error or another variant, never a trap.
-    @Test(arguments: ["prune80+cluster16", "channels50+int4", "prune97", "f16"])
+    @Test(arguments: ["prune80+cluster16", "channels50+int4", "prune97", "f16", "int8", "prune90+int8+keep1"])
     func damageIsNoTrap(name: String) throws {
         let base = try network()
         let bytes = VariantFile.encode(try variant(name, base), of: base)
@@ -125,7 +143,7 @@ import Testing
         let folder = try TemporaryFolder()
         let path = try session(folder)
         let maker = try VariantMaker(session: path, workers: 2)
-        let comparison = try Comparison(maker, tuning: FineTuning(epochs: 4), workers: 2)
+        let comparison = try Comparison(maker, tuning: FineTuning(epochs: 4))
         let names = ["f16", "int8", "prune80", "channels50", "cluster16", "prune80+cluster16"]
         for name in names { try comparison.add(VariantRecipe(name)) }
         try comparison.time()
@@ -142,9 +160,10 @@ import Testing
             #expect(line.lostPoints < 5, "\(line.variant) \(line.lostPoints)")
             if line.variant != "baseline" { #expect(line.bytes < base.bytes) }
             let runsSmaller = line.variant == "channels50"
+            let runsOtherwise = runsSmaller || line.variant == "int8"
             #expect((line.multiplyAdds < base.multiplyAdds) == runsSmaller)
             #expect(
-                line.note.contains("only the file is smaller") == !(runsSmaller || line.variant == "baseline"),
+                line.note.contains("only the file is smaller") == !(runsOtherwise || line.variant == "baseline"),
                 "\(line.note)")
             #expect(
                 line.note.contains("longer than the baseline")
@@ -167,6 +186,33 @@ import Testing
         let error = #expect(throws: ModelError.self) { try TrainedModel(session: path, variant: "int4") }
         #expect("\(try #require(error))".contains("prune80+cluster16"))
         #expect(throws: VariantError.self) { try TrainedModel(session: path, variant: "tiny") }
+    }
+
+    /// What can't be without training gets it, says so, and answers as the network that it learnt from.
+    @Test func someLearnWhatTheyLose() throws {
+        let folder = try TemporaryFolder()
+        let path = try session(folder)
+        let maker = try VariantMaker(session: path, workers: 2)
+        let comparison = try Comparison(maker, tuning: nil)
+        let plain = try comparison.add(VariantRecipe("channels50"))
+        let taught = try comparison.add(VariantRecipe("channels50+distill"))
+        #expect(taught.epochs == FineTuning.usual.epochs && taught.note.contains("longer than the baseline"))
+        #expect(taught.agreement > plain.agreement && taught.agreement > 0.9, "\(taught.agreement)")
+        #expect(taught.multiplyAdds == plain.multiplyAdds)
+        let rounded = try comparison.add(VariantRecipe("int4+qat"))
+        #expect(rounded.epochs == FineTuning.usual.epochs && rounded.lostPoints < 3)
+        let both = try comparison.add(VariantRecipe("channels25+int8+qat+distill"))
+        #expect(both.agreement > 0.9)
+        #expect(try comparison.keep().isEmpty)
+        let kept = try TrainedModel(session: path, variant: "channels25+int8+qat+distill")
+        #expect(kept.quantized != nil)
+        // The model in bytes is explained by asking the bytes.
+        let explainer = try Explainer(kept, data: nil, workers: 2)
+        let row = Int(explainer.splits.test[0])
+        let explanation = try #require(
+            try explainer.explain(row: row, settings: explainer.defaultSettings, progress: { _ in true }))
+        let wanted = try explainer.predictions(of: .test).probabilities.prefix(10)
+        #expect(zip(explanation.probabilities, wanted).allSatisfy { abs($0 - $1) < 1e-6 })
     }
 
     /// A kept layer is bit for bit what it was, one with a sparsity of its own has as many zeros as that says.
@@ -195,7 +241,7 @@ import Testing
     @Test func sensitivityIsTheLossOfOneLayerAlone() throws {
         let folder = try TemporaryFolder()
         let maker = try VariantMaker(session: try session(folder), workers: 2)
-        let comparison = try Comparison(maker, tuning: nil, workers: 2)
+        let comparison = try Comparison(maker, tuning: nil)
         let found = try comparison.sensitivity(["prune95"])
         let weighted = maker.model.network.layers.filter { $0.parameters.contains(where: \.isWeight) }
         #expect(found.layers.map(\.number) == weighted.map { $0.index + 1 })
@@ -220,7 +266,7 @@ import Testing
         let folder = try TemporaryFolder()
         let path = try session(folder)
         let maker = try VariantMaker(session: path, workers: 2)
-        let comparison = try Comparison(maker, tuning: nil, workers: 2)
+        let comparison = try Comparison(maker, tuning: nil)
         try comparison.add(VariantRecipe("int8"))
         try comparison.add(VariantRecipe("prune80"))
         try comparison.add(VariantRecipe("int8"))

@@ -7,6 +7,9 @@ public struct FineTuning: Sendable, Equatable {
     /// Weights are pruned little by little over the first two thirds of the steps (Zhu & Gupta 2017) instead of all at once.
     public var isGradual = false
 
+    /// For variants that are nothing without training, where nothing else is said.
+    public static let usual = FineTuning(epochs: 2)
+
     public init(epochs: Int, isGradual: Bool = false) {
         precondition(epochs >= 1, "\(epochs) epochs")
         self.epochs = epochs
@@ -36,12 +39,14 @@ public struct FineTuning: Sendable, Equatable {
     ///   - ties: what must hold.
     ///   - pruning: what to take out in the end, where it is gradual and done on the way; nil: ties are all.
     ///   - skipping: arrays that gradual pruning leaves alone.
+    ///   - rounding: what arrays are rounded to in each step, while what the optimizer moves is not; nil: they are not.
     ///   - progress: told the fraction that is done; what it throws ends the training.
     /// - Returns: whether all steps could be applied; a diverged network is of no use.
     /// - Throws: ``ExampleError`` when a streamed example can't be decoded.
     public func run(
         _ trainer: Trainer, ties: WeightTies, pruning: VariantRecipe.Pruning? = nil,
-        skipping: Set<String> = [], progress: (Double) throws -> Void = { _ in }
+        skipping: Set<String> = [], rounding: ((ParameterValues) -> ParameterValues)? = nil,
+        progress: (Double) throws -> Void = { _ in }
     ) throws -> Bool {
         let total = epochs * trainer.stepsPerEpoch
         let every = max(1, Int(Double(total) * Self.cutting) / Self.cuts)
@@ -53,7 +58,13 @@ public struct FineTuning: Sendable, Equatable {
                 trainer.tie(masks(trainer, pruning, skipping, time: Double(cut) / Double(Self.cuts)).joined(ties))
                 cut += 1
             }
-            if trainer.advance().applied { refused = 0 } else { refused += 1 }
+            if let rounding {
+                if try advance(trainer, rounding) { refused = 0 } else { refused += 1 }
+            } else if trainer.advance().applied {
+                refused = 0
+            } else {
+                refused += 1
+            }
             if let failure = trainer.failure { throw failure }
             if refused == 5 { return false }
             if step % 64 == 0 { try progress(Double(step) / Double(total)) }
@@ -62,6 +73,23 @@ public struct FineTuning: Sendable, Equatable {
         if let pruning, cut <= Self.cuts { trainer.tie(masks(trainer, pruning, skipping, time: 1).joined(ties)) }
         try progress(1)
         return true
+    }
+
+    /// A step whose gradient is that of rounded weights, and whose change falls to the weights themselves.
+    private func advance(_ trainer: Trainer, _ rounding: (ParameterValues) -> ParameterValues) throws -> Bool {
+        let exact = trainer.weights
+        let rounded = exact.map(rounding)
+        trainer.load(rounded)
+        let isApplied = trainer.advance().applied
+        var moved = trainer.weights
+        for (index, array) in moved.enumerated() where rounded[index].values != exact[index].values {
+            for place in array.values.indices where array.values[place] != 0 || exact[index].values[place] != 0 {
+                moved[index].values[place] =
+                    exact[index].values[place] + (array.values[place] - rounded[index].values[place])
+            }
+        }
+        trainer.load(moved)
+        return isApplied
     }
 
     private func masks(

@@ -159,9 +159,42 @@ extension PackedParameter {
             return
         }
         let places = values.indices.filter { values[$0].bitPattern != 0 }
-        let mask = Self.pack(array, format, places: places, as: .mask(Self.mask(places, of: values.count)))
-        let gaps = Self.pack(array, format, places: places, as: .gaps(Self.gaps(places)))
-        self = [dense, mask, gaps].reduce(dense) { $1.bytes < $0.bytes ? $1 : $0 }
+        self = Self.smallest(dense, places, of: values.count) { Self.pack(array, format, places: places, as: $0) }
+    }
+
+    /// Weights that are bytes already; zeros are left out where that takes less.
+    public init(name: String, shape: [Int], _ weights: QuantizedWeights) {
+        func packed(_ places: [Int], _ positions: Positions?) -> PackedParameter {
+            PackedParameter(
+                name: name, shape: shape, positions: positions,
+                numbers: .int8(places.map { weights.values[$0] }, scales: weights.scales))
+        }
+        let places = weights.values.indices.filter { weights.values[$0] != 0 }
+        self = Self.smallest(packed(Array(weights.values.indices), nil), places, of: weights.values.count) {
+            packed(places, $0)
+        }
+    }
+
+    /// The bytes of an array of ``Format/int8``, with zeros where they were left out; nil where the parts do not fit together.
+    public var quantized: QuantizedWeights? {
+        guard case .int8(let list, let scales) = numbers, let values, let rows = shape.first, scales.count == rows else {
+            return nil
+        }
+        guard positions != nil else { return QuantizedWeights(values: list, shape: shape, scales: scales) }
+        guard let places = places(values.count), let places else { return nil }
+        var bytes = [Int8](repeating: 0, count: values.count)
+        for (index, place) in places.enumerated() { bytes[place] = list[index] }
+        return QuantizedWeights(values: bytes, shape: shape, scales: scales)
+    }
+
+    /// The one of three ways to keep numbers, of which only those at `places` are not zero, that takes the least.
+    private static func smallest(
+        _ dense: PackedParameter, _ places: [Int], of count: Int, as sparse: (Positions) -> PackedParameter
+    ) -> PackedParameter {
+        guard places.count < count else { return dense }
+        return [sparse(.mask(mask(places, of: count))), sparse(.gaps(gaps(places)))].reduce(dense) {
+            $1.bytes < $0.bytes ? $1 : $0
+        }
     }
 
     private static func mask(_ places: [Int], of count: Int) -> [UInt8] {

@@ -41,10 +41,12 @@ public struct QuantizedModel: Sendable, Equatable {
         public var output: Affine
         /// As a person wrote it.
         public var name: String
+        /// The layer of the network that its numbers are those of, by its index.
+        public var layer: Int
 
         public init(
             operation: Operation, inputs: [Int], relu: Bool = false, isPooled: Bool = false, shape: TensorShape,
-            output: Affine, name: String
+            output: Affine, name: String, layer: Int
         ) {
             self.operation = operation
             self.inputs = inputs
@@ -53,6 +55,7 @@ public struct QuantizedModel: Sendable, Equatable {
             self.shape = shape
             self.output = output
             self.name = name
+            self.layer = layer
         }
     }
     public var inputShape: TensorShape

@@ -32,11 +32,7 @@ extension QuantizedModel {
         let operation: Node.Operation
         let (source, means) = (tensors.affine(node.inputs[0]), tensors.mean(node.inputs[0]))
         switch node.operation {
-        case .conv(let conv, let weights, let bias, _) where keepsFloats,
-            .depthwise(let conv, let weights, let bias) where keepsFloats:
-            operation = .floatConv(conv, weights: weights, bias: bias)
-        case .dense(let weights, let bias) where keepsFloats:
-            operation = .floatDense(weights: weights, bias: bias)
+        case _ where keepsFloats: operation = plain(node.operation)
         case .conv(let conv, let weights, let bias, _), .depthwise(let conv, let weights, let bias):
             let (inner, taps) = (input.channels / conv.groups, conv.kernel * conv.kernel)
             let found = quantized(
@@ -48,22 +44,32 @@ extension QuantizedModel {
                 weights, [node.output.shape.count, input.shape.count], bias, source, means
             ) { _, index in index }
             operation = .dense(weights: found.weights, bias: found.bias)
-        case .pool(false, let window):
-            operation = .maxPool(size: window.size, stride: window.stride, padding: window.padding)
-        case .pool(true, let window):
-            operation = .averagePool(size: window.size, stride: window.stride, padding: window.padding)
-        case .globalAverage: operation = .globalAveragePool
-        case .flatten: operation = .flatten
-        case .norm(let factor, let shift): operation = .norm(factor: factor, shift: shift)
-        case .layerNorm(let weight, let bias, let epsilon):
-            operation = .layerNorm(weight: weight, bias: bias, epsilon: epsilon)
-        case .activation(let activation): operation = .activation(activation)
-        case .add: operation = .add
+        default: operation = plain(node.operation)
         }
         if case .conv(_, _, _, let pools) = node.operation { isPooled = pools }
         return Node(
             operation: operation, inputs: node.inputs, relu: node.relu, isPooled: isPooled, shape: node.output.shape,
-            output: output, name: node.name)
+            output: output, name: node.name, layer: node.layer)
+    }
+
+    /// What is not quantized by itself: arithmetic without weights, and weights that stay float32.
+    static func plain(_ operation: ForwardNode.Operation) -> Node.Operation {
+        switch operation {
+        case .conv(let conv, let weights, let bias, _), .depthwise(let conv, let weights, let bias):
+            .floatConv(conv, weights: weights, bias: bias)
+        case .dense(let weights, let bias): .floatDense(weights: weights, bias: bias)
+        case .pool(false, let window):
+            .maxPool(size: window.size, stride: window.stride, padding: window.padding)
+        case .pool(true, let window):
+            .averagePool(size: window.size, stride: window.stride, padding: window.padding)
+        case .globalAverage: .globalAveragePool
+        case .flatten: .flatten
+        case .norm(let factor, let shift): .norm(factor: factor, shift: shift)
+        case .layerNorm(let weight, let bias, let epsilon):
+            .layerNorm(weight: weight, bias: bias, epsilon: epsilon)
+        case .activation(let activation): .activation(activation)
+        case .add: .add
+        }
     }
 
     /// Largest magnitude of a bias: it must fit beside the products.

@@ -5,9 +5,11 @@ public struct Variant: Sendable {
     public let recipe: VariantRecipe
     /// Smaller than the one it was made of where channels were taken out.
     public let network: Network
-    /// All arrays of the network, in its order.
+    /// All arrays of the network, in its order; none where it is ``quantized``.
     public let packed: [PackedParameter]
-    /// What ``packed`` means: the weights that it runs with.
+    /// A network that runs in bytes; nil: float32.
+    public let quantized: QuantizedModel?
+    /// What ``packed`` means: the weights that it runs with; those that the bytes of ``quantized`` stand for.
     public let weights: [ParameterValues]
 
     /// A network with `weights` that have been pruned and clustered already; numbers are rounded here as `recipe` says.
@@ -39,6 +41,23 @@ public struct Variant: Sendable {
         self.network = network
         self.packed = packed
         self.weights = weights
+        quantized = nil
+    }
+
+    /// A network that runs in bytes.
+    public init(_ recipe: VariantRecipe, _ network: Network, quantized: QuantizedModel) {
+        self.recipe = recipe
+        self.network = network
+        self.quantized = quantized
+        packed = []
+        weights = quantized.weights(of: network)
+    }
+
+    /// Its network, planned for predicting.
+    /// - Parameter examples: of the kind that it will be asked about.
+    public func planned(_ loss: LossSpec, like examples: PreparedExamples, workers: Int) -> any PlannedNetwork {
+        if let quantized { return QuantizedNetwork(quantized, like: examples, loss: loss, workers: workers) }
+        return CompiledNetwork(network, weights: weights, loss: loss, like: examples, workers: workers)
     }
 
     /// Weights of convolutions and dense layers, and how many of them are zero.
@@ -75,14 +94,17 @@ extension VariantRecipe {
                 if let found = shared[changed[index].name] { changed[index].values = found.values }
             }
         }
-        for index in changed.indices {
-            guard let values = PackedParameter(changed[index], format(isWeight: true)).values else {
-                preconditionFailure("\(changed[index].name) could not be packed as \(name)")
-            }
-            changed[index].values = values
-        }
+        changed = changed.map(rounded)
         let byName = Dictionary(changed.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         return weights.map { byName[$0.name] ?? $0 }
+    }
+
+    /// `array` with its numbers rounded as those of weights are.
+    public func rounded(_ array: ParameterValues) -> ParameterValues {
+        guard let values = PackedParameter(array, format(isWeight: true)).values else {
+            preconditionFailure("\(array.name) could not be packed as \(name)")
+        }
+        return ParameterValues(name: array.name, shape: array.shape, values: values)
     }
 
     /// - Throws: ``VariantError/noLayer(_:of:layers:)`` where it speaks of a layer that `network` does not have.
@@ -92,7 +114,7 @@ extension VariantRecipe {
         }
     }
 
-    fileprivate func format(isWeight: Bool) -> PackedParameter.Format {
+    func format(isWeight: Bool) -> PackedParameter.Format {
         switch numbers {
         case .f16: return .f16
         case .bf16: return .bf16
@@ -113,12 +135,16 @@ extension VariantRecipe {
         if clusters != nil { reasons.append("shared values are unpacked to float32") }
         switch numbers {
         case .f16, .bf16, .int4: reasons.append("runs as float32")
-        case .int8, .dynamic: reasons.append("weights are bytes, but activations and arithmetic stay float32")
-        case nil: break
+        case .dynamic: reasons.append("weights are bytes, but activations and arithmetic stay float32")
+        case .int8, nil: break
         }
-        return reasons.isEmpty
-            ? nil
-            : reasons.joined(separator: "; ")
-                + (channels == nil ? ": only the file is smaller" : ": only fewer channels can make it quicker")
+        guard !reasons.isEmpty else { return nil }
+        let ending =
+            if numbers == .int8 {
+                ": only bytes\(channels == nil ? "" : " and fewer channels") can make it quicker"
+            } else {
+                channels == nil ? ": only the file is smaller" : ": only fewer channels can make it quicker"
+            }
+        return reasons.joined(separator: "; ") + ending
     }
 }

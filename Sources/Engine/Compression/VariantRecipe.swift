@@ -18,7 +18,7 @@ public struct VariantRecipe: Sendable, Hashable, CustomStringConvertible {
         case f16, bf16
         /// Bytes with a scale for each output; activations are bytes too, of ranges that training examples showed.
         case int8
-        /// As ``int8``; the ranges of activations are those of the example at hand.
+        /// Weights as those of ``int8``; activations and arithmetic stay float32, so that nothing need be calibrated.
         case dynamic
         /// Four bits with a scale for each 32 weights of a row.
         case int4
@@ -34,6 +34,12 @@ public struct VariantRecipe: Sendable, Hashable, CustomStringConvertible {
     public var layerPruning: [Int: Int] = [:]
     /// Numbers, from 1, of layers whose weights stay as they are: float32, none zero, none shared.
     public var kept: Set<Int> = []
+    /// Trained on with weights that are rounded as ``numbers`` says in each step, while what the optimizer moves stays float32
+    /// (the straight-through estimator, Bengio et al. 2013; Jacob et al. 2018, section 3).
+    public var learnsRounding = false
+    /// Trained on to give the whole network's logits instead of the labels (Ba & Caruana 2014, "Do deep nets really need to be
+    /// deep?", eq. 1).
+    public var distils = false
 
     /// Numbers that a layer can have.
     public static let layerRange = 1...10_000
@@ -59,6 +65,12 @@ public struct VariantRecipe: Sendable, Hashable, CustomStringConvertible {
                 layerPruning[layer] = percent
             } else if let layer = try Self.number(part, "keep", "", Self.layerRange) {
                 if !kept.insert(layer).inserted { throw .twice(name) }
+            } else if part == "qat" {
+                if learnsRounding { throw .twice(name) }
+                learnsRounding = true
+            } else if part == "distill" {
+                if distils { throw .twice(name) }
+                distils = true
             } else if let format = Numbers(rawValue: part) {
                 try Self.set(&numbers, format, name)
             } else if part == "2:4" {
@@ -77,6 +89,8 @@ public struct VariantRecipe: Sendable, Hashable, CustomStringConvertible {
         }
         if clusters != nil, numbers != nil { throw .palette(name) }
         if !kept.isDisjoint(with: layerPruning.keys) { throw .twice(name) }
+        if learnsRounding, numbers == nil { throw .nothingToLearn("qat", name) }
+        if distils, !isTrainable { throw .nothingToLearn("distill", name) }
         if !kept.isEmpty, pruning == nil, clusters == nil, numbers == nil { throw .keepsAll(name) }
     }
 
@@ -116,6 +130,8 @@ public struct VariantRecipe: Sendable, Hashable, CustomStringConvertible {
         }
         if let clusters { parts.append("cluster\(clusters)") }
         if let numbers { parts.append(numbers.rawValue) }
+        if learnsRounding { parts.append("qat") }
+        if distils { parts.append("distill") }
         parts += kept.sorted().map { "keep\($0)" }
         return parts.isEmpty ? "baseline" : parts.joined(separator: "+")
     }
@@ -123,19 +139,23 @@ public struct VariantRecipe: Sendable, Hashable, CustomStringConvertible {
     public var description: String { name }
 
     /// Whether training afterwards can win something back: weights that were taken out are missed, rounding hardly is.
-    public var isTrainable: Bool { channels != nil || prunes || clusters != nil }
+    public var isTrainable: Bool { channels != nil || prunes || clusters != nil || learnsRounding }
+
+    /// Whether it is nothing without training.
+    public var needsTraining: Bool { learnsRounding || distils }
 
     /// Whether weights become zero.
     public var prunes: Bool { pruning != nil || !layerPruning.isEmpty }
 
-    /// How many times it is trained on: after something was taken out, and after weights came to share values.
+    /// How many times it is trained on: after something was taken out, and after weights came to share values; with rounding in the
+    /// first of them.
     public var stagesOfTraining: Int {
-        (channels != nil || prunes ? 1 : 0) + (clusters != nil ? 1 : 0)
+        (channels != nil || prunes || learnsRounding ? 1 : 0) + (clusters != nil ? 1 : 0)
     }
 
     /// What there is, for help and refusals.
     public static let known =
-        "f16, bf16, int8, dynamic, int4, pruneN (percent), pruneN-layer, 2:4, channelsN (percent), clusterN (2 to 256), prunePERCENT@LAYER, keepLAYER (its weights stay float32; layers count from 1), joined by + (prune80+cluster16+keep1)"
+        "f16, bf16, int8, dynamic, int4, pruneN (percent), pruneN-layer, 2:4, channelsN (percent), clusterN (2 to 256), qat (numbers are rounded while it is trained on), distill (trained on to answer as the whole network does), prunePERCENT@LAYER, keepLAYER (its weights stay float32; layers count from 1), joined by + (prune80+cluster16+keep1)"
 }
 
 /// Why there is no such variant.
@@ -145,6 +165,7 @@ public enum VariantError: Error, Equatable, CustomStringConvertible {
     case twice(String)
     case palette(String)
     case keepsAll(String)
+    case nothingToLearn(String, String)
     case noLayer(Int, of: String, layers: Int)
 
     public var description: String {
@@ -156,6 +177,8 @@ public enum VariantError: Error, Equatable, CustomStringConvertible {
             "\"\(name)\" asks for two things of one kind; there are \(VariantRecipe.known)."
         case .keepsAll(let name):
             "\"\(name)\" keeps layers as they are, but changes nothing in the others; there are \(VariantRecipe.known)."
+        case .nothingToLearn(let part, let name):
+            "\"\(name)\" has \(part), which goes with \(part == "qat" ? "a format of numbers (int4+qat)" : "something that is trained on (channels50+distill)"); there are \(VariantRecipe.known)."
         case .noLayer(let number, let name, let layers):
             "\"\(name)\" speaks of layer \(number), which is none of the network's \(layers) layers with weights of its own; the screen Model lists them from 1."
         case .palette(let name):

@@ -141,11 +141,11 @@ public struct PreparedExamples: Sendable {
     public let features: FeatureStorage
     public let labels: [Int32]
     /// (examples, outputs), where targets are numbers, as the loss takes them; nil where they are classes.
-    public let targets: [Float]?
+    public private(set) var targets: [Float]?
     /// The same in their own units.
-    public let truth: [Float]?
+    public private(set) var truth: [Float]?
     /// What lies between the two; nil: nothing.
-    public let targetScaling: TargetScaling?
+    public private(set) var targetScaling: TargetScaling?
     public let scale: [Float]
     public let shift: [Float]
     /// Tables: for each feature 1 where it is a standardised number, 0 for levels and for columns that are constant.
@@ -170,6 +170,13 @@ public struct PreparedExamples: Sendable {
             }
         }
         precondition(features.count == labels.count * shape.count, "\(features.count) values, \(labels.count) labels")
+    }
+
+    /// The same, with numbers to be learnt instead of classes: (examples, outputs).
+    public func taught(_ numbers: [Float]) -> PreparedExamples {
+        var taught = self
+        (taught.targets, taught.truth, taught.targetScaling) = (numbers, numbers, nil)
+        return taught
     }
 
     /// Others of the same kind, labelled by classes.

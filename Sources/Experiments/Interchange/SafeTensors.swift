@@ -146,7 +146,7 @@ struct RawTensors: Equatable {
     var metadata: [String: String]
 
     /// Bytes of an element.
-    static let elementBytes = ["F32": 4, "F16": 2, "BF16": 2, "I8": 1, "U8": 1]
+    static let elementBytes = ["F32": 4, "I32": 4, "F16": 2, "BF16": 2, "I8": 1, "U8": 1]
 
     /// The block; wide elements come first, so that all are aligned.
     func encoded() -> Data {

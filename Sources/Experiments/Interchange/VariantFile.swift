@@ -21,6 +21,10 @@ public enum VariantFileError: Error, Equatable, CustomStringConvertible {
 /// - `NAME` (F32, F16, BF16, or I8 with `NAME:scale`, a float32 for each output), or `NAME:int4` with `NAME:scale` (float16), or
 ///   `NAME:palette` with `NAME:places`;
 /// - and, where zeros are left out, `NAME:mask` or `NAME:gaps`, which say where the numbers stand (see ``PackedParameter``).
+///
+/// A network that runs in bytes (metadata `runs` = `bytes`) has norms folded into the layers before them, so that its arrays are
+/// others: for each layer, by the name of its first array, I8 as above with `NAME:bias` (I32), or F32 with `NAME:bias` (F32); and
+/// `activations:scale` (F32) with `activations:zero` (U8) of the input and of what each step gives.
 public enum VariantFile {
     /// Kind of the artifact that holds a variant in a session; its name is that of the recipe.
     public static let artifactKind = "variant"
@@ -35,7 +39,11 @@ public enum VariantFile {
             return "\(after.index):\(new)"
         }
         if !widths.isEmpty { metadata["widths"] = widths.joined(separator: ",") }
-        return RawTensors(tensors: variant.packed.flatMap(tensors), metadata: metadata).encoded()
+        guard let quantized = variant.quantized else {
+            return RawTensors(tensors: variant.packed.flatMap(tensors), metadata: metadata).encoded()
+        }
+        metadata["runs"] = "bytes"
+        return RawTensors(tensors: tensors(quantized, variant.network), metadata: metadata).encoded()
     }
 
     /// Reads what ``encode(_:of:fineTuned:)`` wrote of a variant of `base`.
@@ -54,11 +62,72 @@ public enum VariantFile {
         }
         let network = try Network(base, widths: widths)
         let byName = Dictionary(file.tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        let epochs = file.metadata["fine_tuned_epochs"].flatMap { Int($0) } ?? 0
+        if file.metadata["runs"] == "bytes" {
+            return (Variant(recipe, network, quantized: try quantized(network, byName)), epochs)
+        }
         let packed = try network.parameters.map { try parameter($0, byName) }
         guard let variant = Variant(recipe, network, packed: packed) else {
             throw VariantFileError.doesNotFit("weights")
         }
-        return (variant, file.metadata["fine_tuned_epochs"].flatMap { Int($0) } ?? 0)
+        return (variant, epochs)
+    }
+
+    // MARK: Networks in bytes
+
+    private static let (activationScales, activationZeros) = ("activations:scale", "activations:zero")
+
+    private static func tensors(_ model: QuantizedModel, _ network: Network) -> [RawTensors.Tensor] {
+        func tensor<Value>(_ name: String, _ type: String, _ values: [Value], _ shape: [Int]? = nil)
+            -> RawTensors.Tensor
+        {
+            RawTensors.Tensor(name: name, type: type, shape: shape ?? [values.count], bytes: bytes(values))
+        }
+        let numbers = model.numbers
+        let arrays = network.layers.flatMap { layer -> [RawTensors.Tensor] in
+            guard let first = layer.parameters.first else { return [] }
+            switch numbers[layer.index] {
+            case .bytes(let weights, let bias):
+                let packed = PackedParameter(name: first.name, shape: first.shape, weights)
+                return tensors(packed) + [tensor(first.name + ":bias", "I32", bias)]
+            case .floats(let weights, let bias):
+                return [tensor(first.name, "F32", weights, first.shape), tensor(first.name + ":bias", "F32", bias)]
+            case nil: return []
+            }
+        }
+        return arrays + [
+            tensor(activationScales, "F32", model.activations.map(\.scale)),
+            tensor(activationZeros, "U8", model.activations.map { UInt8($0.zero) }),
+        ]
+    }
+
+    private static func quantized(
+        _ network: Network, _ byName: [String: RawTensors.Tensor]
+    ) throws(VariantFileError) -> QuantizedModel {
+        let scales = try list(byName, activationScales, "F32", Float.self)
+        let zeros = try list(byName, activationZeros, "U8", UInt8.self)
+        guard scales.count == zeros.count, scales.allSatisfy({ $0 > 0 && $0.isFinite }) else {
+            throw .doesNotFit("scale of activations")
+        }
+        var numbers: [Int: QuantizedModel.Numbers] = [:]
+        for layer in network.layers {
+            // Norms that were folded have no numbers of their own.
+            guard let first = layer.parameters.first, let kept = byName[first.name + ":bias"] else { continue }
+            if kept.type == "F32" {
+                numbers[layer.index] = .floats(
+                    try list(byName, first.name, "F32", Float.self),
+                    try list(byName, first.name + ":bias", "F32", Float.self))
+            } else {
+                guard let weights = try parameter(first, byName).quantized else { throw .doesNotFit(first.name) }
+                numbers[layer.index] = .bytes(
+                    weights, bias: try list(byName, first.name + ":bias", "I32", Int32.self))
+            }
+        }
+        let activations = zip(scales, zeros).map { Affine(scale: $0, zero: Int32($1)) }
+        guard let model = QuantizedModel(network, activations: activations, numbers: numbers) else {
+            throw .doesNotFit("weights in bytes")
+        }
+        return model
     }
 
     /// Bytes after gzip at its highest level.
@@ -102,6 +171,20 @@ public enum VariantFile {
         return tensors
     }
 
+    private static func list<Value: BitwiseCopyable>(
+        _ byName: [String: RawTensors.Tensor], _ name: String, _ type: String, _: Value.Type
+    ) throws(VariantFileError) -> [Value] {
+        guard let tensor = byName[name], tensor.type == type else {
+            throw .lacks("the tensor \(name) of type \(type)")
+        }
+        let size = MemoryLayout<Value>.size
+        return tensor.bytes.withUnsafeBytes { bytes in
+            stride(from: 0, to: bytes.count, by: size).map {
+                bytes.loadUnaligned(fromByteOffset: $0, as: Value.self)
+            }
+        }
+    }
+
     private static func parameter(
         _ shape: ParameterShape, _ byName: [String: RawTensors.Tensor]
     ) throws(VariantFileError) -> PackedParameter {
@@ -109,15 +192,7 @@ public enum VariantFile {
         func list<Value: BitwiseCopyable>(_ suffix: String, _ type: String, _: Value.Type) throws(VariantFileError)
             -> [Value]
         {
-            guard let tensor = byName[name + suffix], tensor.type == type else {
-                throw .lacks("the tensor \(name + suffix) of type \(type)")
-            }
-            let size = MemoryLayout<Value>.size
-            return tensor.bytes.withUnsafeBytes { bytes in
-                stride(from: 0, to: bytes.count, by: size).map {
-                    bytes.loadUnaligned(fromByteOffset: $0, as: Value.self)
-                }
-            }
+            try Self.list(byName, name + suffix, type, Value.self)
         }
         var positions: PackedParameter.Positions?
         if byName[name + ":mask"] != nil {

@@ -127,7 +127,7 @@ public final class Analyst {
     private func comparison(_ explainer: Explainer) throws -> Comparison {
         if let comparison { return comparison }
         let maker = try VariantMaker(explainer.model, explainer.dataset, explainer.splits, workers: workers)
-        let made = try Comparison(maker, tuning: nil, workers: workers)
+        let made = try Comparison(maker, tuning: nil)
         comparison = made
         return made
     }

@@ -15,21 +15,19 @@ public final class Comparison {
     /// How variants that have lost something are trained on; nil: not.
     public var tuning: FineTuning?
     private let baseline: [Int]
-    private let workers: Int
     private let baseHits: [Bool]
 
     /// Measures the model itself.
     /// - Parameter tuning: how variants that have lost something are trained on; nil: not.
     /// - Throws: ``ConvolutionError``, ``ExampleError``.
-    public init(_ maker: VariantMaker, tuning: FineTuning?, workers: Int) throws {
+    public init(_ maker: VariantMaker, tuning: FineTuning?) throws {
         self.maker = maker
         self.tuning = tuning
-        self.workers = workers
         let variant = maker.baseline
         let inference = try maker.infer(variant)
         baseline = inference.predicted(classes: maker.classes)
         baseHits = Self.hits(baseline, inference.labels)
-        add(variant, inference, fineTuned: false)
+        add(variant, inference, epochs: 0)
     }
 
     /// Makes and measures a variant.
@@ -39,16 +37,16 @@ public final class Comparison {
     public func add(_ recipe: VariantRecipe, progress: @escaping (Double) throws -> Void = { _ in }) throws
         -> VariantLine
     {
-        let own = recipe.isTrainable ? tuning : nil
+        let own = recipe.needsTraining ? (tuning ?? .usual) : recipe.isTrainable ? tuning : nil
         let variant = try maker.make(recipe, tuning: own, progress: progress)
-        return add(variant, try maker.infer(variant), fineTuned: own != nil)
+        return add(
+            variant, try maker.infer(variant), epochs: (own?.epochs ?? 0) * recipe.stagesOfTraining)
     }
 
+    /// - Parameter epochs: that it was trained on for.
     @discardableResult
-    private func add(_ variant: Variant, _ inference: Inference, fineTuned: Bool) -> VariantLine {
-        let file = VariantFile.encode(
-            variant, of: maker.model.network,
-            fineTuned: fineTuned ? (tuning?.epochs ?? 0) * variant.recipe.stagesOfTraining : 0)
+    private func add(_ variant: Variant, _ inference: Inference, epochs: Int) -> VariantLine {
+        let file = VariantFile.encode(variant, of: maker.model.network, fineTuned: epochs)
         let predicted = inference.predicted(classes: maker.classes)
         let hits = Self.hits(predicted, inference.labels)
         let matrix = ConfusionMatrix(
@@ -60,9 +58,9 @@ public final class Comparison {
         let sparsity = variant.sparsity
         let mcNemar = McNemarTest(first: baseHits, second: hits)
         var notes = [variant.recipe.noteOfSpeed].compactMap { $0 }
-        if let tuning, fineTuned {
-            let stages = variant.recipe.stagesOfTraining * tuning.epochs
-            notes.append("trained \(stages) \(stages == 1 ? "epoch" : "epochs") longer than the baseline")
+        notes += variant.quantized?.notes ?? []
+        if epochs > 0 {
+            notes.append("trained \(epochs) \(epochs == 1 ? "epoch" : "epochs") longer than the baseline")
         } else if variant.recipe.isTrainable {
             notes.append("not fine-tuned")
         }
@@ -73,7 +71,7 @@ public final class Comparison {
             multiplyAdds: variant.network.multiplyAdds, accuracy: accuracy, accuracyInterval: interval,
             agreement: Double(zip(predicted, baseline).count { $0 == $1 }) / Double(total),
             lostPoints: (mcNemar.difference ?? 0) * 100, mcNemarP: mcNemar.pValue, note: notes.joined(separator: "; "))
-        line.epochs = fineTuned ? (tuning?.epochs ?? 0) * variant.recipe.stagesOfTraining : 0
+        line.epochs = epochs
         line.macroF1 = matrix.macroF1
         line.auc = ClassReport.area(
             probabilities: inference.probabilities, labels: inference.labels, classes: maker.classes)
@@ -108,12 +106,12 @@ public final class Comparison {
     /// - Parameters:
     ///   - only: the variant that is timed beside the baseline, by its name; nil: all.
     ///   - progress: told the fraction that is done; what it throws ends it.
-    /// - Throws: ``ConvolutionError``.
+    /// - Throws: what `progress` throws.
     public func time(only: String? = nil, progress: (Double) throws -> Void = { _ in }) throws {
         let clock = ContinuousClock()
-        for (batch, workers, calls) in [(1, 1, Self.singles), (Self.batch, self.workers, Self.batches)] {
+        for (batch, calls) in [(1, Self.singles), (Self.batch, Self.batches)] {
             let places = lines.indices.filter { only == nil || $0 == 0 || lines[$0].variant == only }
-            let probes = try places.map { try maker.probe(variants[$0], batch: batch, workers: workers) }
+            let probes = places.map { maker.probe(variants[$0], batch: batch) }
             var seconds = probes.map { _ in [Double]() }
             for round in 0..<Self.rounds {
                 for (index, probe) in probes.enumerated() {
@@ -140,11 +138,16 @@ public final class Comparison {
                 } else {
                     lines[index].imagesPerSecond = Double(batch) / median
                     lines[index].speedup = baseline / median
-                    if variants[index].recipe.channels != nil, lines[index].speedup < 1.05 {
-                        lines[index].note +=
-                            (lines[index].note.isEmpty ? "" : "; ")
-                            + "no quicker with fewer channels: kernels compute whole blocks of them"
+                    guard lines[index].speedup < 1.05 else { continue }
+                    var reasons: [String] = []
+                    if variants[index].recipe.channels != nil {
+                        reasons.append("no quicker with fewer channels: kernels compute whole blocks of them")
                     }
+                    if variants[index].quantized != nil {
+                        reasons.append("no quicker in bytes: too little of its time is arithmetic")
+                    }
+                    let known = lines[index].note.isEmpty ? [] : [lines[index].note]
+                    lines[index].note = (known + reasons).joined(separator: "; ")
                 }
             }
         }

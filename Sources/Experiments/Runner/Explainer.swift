@@ -28,9 +28,15 @@ public final class Explainer {
         (dataset, splits) = try model.load(data: data)
         self.model = model
         self.workers = workers
-        probe = try NetworkProbe(
-            model.network, weights: model.weights, loss: model.spec.training.loss,
-            preprocessing: model.preprocessing, workers: workers)
+        let loss = model.spec.training.loss
+        if let quantized = model.quantized {
+            probe = NetworkProbe(
+                model.network, quantized: quantized, loss: loss, preprocessing: model.preprocessing, workers: workers)
+        } else {
+            probe = try NetworkProbe(
+                model.network, weights: model.weights, loss: loss, preprocessing: model.preprocessing,
+                workers: workers)
+        }
     }
 
     /// Whether the model takes images.
@@ -44,9 +50,7 @@ public final class Explainer {
         if let known = predicted[split] { return known }
         let prepared = PreparedExamples(
             dataset.features, labels: dataset.labels, targets: dataset.targets, by: model.preprocessing)
-        let found = try Predictor(
-            model.network, weights: model.weights, loss: model.spec.training.loss, data: prepared, workers: workers
-        ).infer(splits[split])
+        let found = try model.infer(prepared, splits[split], workers: workers)
         predicted[split] = found
         return found
     }

@@ -39,6 +39,8 @@ public struct TrainedModel: Sendable {
     public let preprocessing: Preprocessing
     public let network: Network
     public let weights: [ParameterValues]
+    /// A variant that runs in bytes; nil: float32.
+    public let quantized: QuantizedModel?
     /// Steps that the weights were trained for.
     public let step: Int
 
@@ -69,7 +71,7 @@ public struct TrainedModel: Sendable {
             }
             let smaller = try VariantFile.read(artifact.body, of: network).variant
             guard smaller.recipe.name == name else { throw ModelError.badVariant(path: path, name: name) }
-            (self.network, weights) = (smaller.network, smaller.weights)
+            (self.network, weights, quantized) = (smaller.network, smaller.weights, smaller.quantized)
             step = artifact.step ?? row.step
             return
         }
@@ -77,16 +79,30 @@ public struct TrainedModel: Sendable {
         let snapshot = try Snapshot(
             try reader.checkpointBytes(step: row.step), parameters: network.parameters, training: nil)
         weights = snapshot.modelWeights
+        quantized = nil
         step = snapshot.step
+    }
+
+    /// `model` made smaller.
+    init(_ model: TrainedModel, as variant: Variant) {
+        (path, spec, preprocessing, step) = (model.path, model.spec, model.preprocessing, model.step)
+        (network, weights, quantized) = (variant.network, variant.weights, variant.quantized)
+    }
+
+    /// Runs the model over the examples `indices` of `data`; nil: over all.
+    /// - Throws: ``ConvolutionError``, ``ExampleError``.
+    func infer(_ data: PreparedExamples, _ indices: [Int32]? = nil, workers: Int) throws -> Inference {
+        let loss = spec.training.loss
+        if let quantized {
+            return try QuantizedNetwork(quantized, like: data, loss: loss, workers: workers).infer(data, indices)
+        }
+        let predictor = try Predictor(network, weights: weights, loss: loss, data: data, workers: workers)
+        return try indices.map { try predictor.infer($0) } ?? predictor.infer()
     }
 
     /// Runs the model over raw examples; `labels` count for losses and hits only.
     public func infer(_ features: FeatureStorage, labels: [Int32], workers: Int) throws -> Inference {
-        try Predictor(
-            network, weights: weights, loss: spec.training.loss,
-            data: PreparedExamples(features, labels: labels, by: preprocessing),
-            workers: workers
-        ).infer()
+        try infer(PreparedExamples(features, labels: labels, by: preprocessing), workers: workers)
     }
 
     /// A model measured on a test split.
@@ -139,9 +155,7 @@ public struct TrainedModel: Sendable {
         let test = splits.test
         let prepared = PreparedExamples(
             dataset.features, labels: dataset.labels, targets: dataset.targets, by: preprocessing)
-        let inference = try Predictor(
-            network, weights: weights, loss: spec.training.loss, data: prepared, workers: workers
-        ).infer(test)
+        let inference = try infer(prepared, test, workers: workers)
         return Tested(dataset: dataset, indices: test, inference: inference)
     }
 

@@ -63,7 +63,7 @@ public final class VariantMaker {
     public var baseline: Variant { Variant(VariantRecipe(), model.network, model.weights) }
 
     /// A variant. What is taken out is taken out first and the rest trained on; then weights are made to share values and trained on
-    /// as long again; numbers are rounded last.
+    /// as long again; numbers are rounded last, activations calibrated on ``QuantizationSettings/usualExamples`` training examples.
     /// - Parameters:
     ///   - tuning: how it is trained on; nil: not.
     ///   - progress: told the fraction of the training that is done; what it throws ends it.
@@ -72,6 +72,7 @@ public final class VariantMaker {
         _ recipe: VariantRecipe, tuning: FineTuning? = nil, progress: @escaping (Double) throws -> Void = { _ in }
     ) throws -> Variant {
         try recipe.check(model.network)
+        let tuning = tuning ?? (recipe.needsTraining ? .usual : nil)
         var (network, weights) = (model.network, model.weights)
         if let channels = recipe.channels {
             let pruning = try ChannelPruning(network, weights, percent: channels)
@@ -92,7 +93,7 @@ public final class VariantMaker {
         }
         weights = Pruning.apply(masks, to: weights)
         var ties = WeightTies(masks)
-        let loses = recipe.channels != nil || recipe.prunes
+        let loses = recipe.channels != nil || recipe.prunes || recipe.learnsRounding
         let stages = Double(max(1, recipe.stagesOfTraining))
         if let tuning, loses {
             weights = try tune(
@@ -123,7 +124,22 @@ public final class VariantMaker {
                 }
             }
         }
-        return Variant(recipe, network, weights)
+        guard recipe.numbers == .int8 else { return Variant(recipe, network, weights) }
+        let quantized = try QuantizedModel(
+            network, weights: weights, calibration: prepared, examples: observed,
+            keeping: Set(recipe.kept.map { $0 - 1 }))
+        return Variant(recipe, network, quantized: quantized)
+    }
+
+    /// All examples, preprocessed.
+    private var prepared: PreparedExamples {
+        PreparedExamples(dataset.features, labels: dataset.labels, targets: dataset.targets, by: model.preprocessing)
+    }
+
+    /// Training examples that activations are observed on, from all over the split: it may be sorted by class.
+    private var observed: [Int32] {
+        let (train, count) = (splits.train, min(splits.train.count, QuantizationSettings.usualExamples))
+        return (0..<count).map { train[$0 * train.count / count] }
     }
 
     private func tune(
@@ -131,19 +147,35 @@ public final class VariantMaker {
         pruning: VariantRecipe.Pruning?, skipping: Set<String>, _ recipe: VariantRecipe,
         progress: @escaping (Double) throws -> Void
     ) throws -> [ParameterValues] {
-        var examples = PreparedExamples(
-            dataset.features, labels: dataset.labels, targets: dataset.targets, by: model.preprocessing)
+        var examples = prepared
         var train = splits.train
         let spec = model.spec
         if spec.data.balance == .smote {
             (examples, train) = try examples.withSmote(
                 train: train, encodings: model.preprocessing.encodings, seed: spec.data.seed)
         }
+        var training = tuning.training(spec.training)
+        if recipe.distils {
+            let logits = try Predictor(
+                model.network, weights: model.weights, loss: .meanSquaredError, data: examples, workers: workers
+            ).infer().probabilities
+            examples = examples.taught(logits)
+            (training.loss, training.classWeights) = (.meanSquaredError, .none)
+        }
         let trainer = try Trainer(
-            network, spec: tuning.training(spec.training), data: examples, train: train, balance: spec.data.balance,
+            network, spec: training, data: examples, train: train, balance: spec.data.balance,
             augment: spec.augment, workers: workers)
         trainer.load(weights)
-        guard try tuning.run(trainer, ties: ties, pruning: pruning, skipping: skipping, progress: progress) else {
+        var rounding: ((ParameterValues) -> ParameterValues)?
+        if recipe.learnsRounding {
+            let names = Set(network.parameters.filter(\.isWeight).map(\.name)).subtracting(
+                network.weightNames(of: recipe.kept))
+            rounding = { names.contains($0.name) ? recipe.rounded($0) : $0 }
+        }
+        guard
+            try tuning.run(
+                trainer, ties: ties, pruning: pruning, skipping: skipping, rounding: rounding, progress: progress)
+        else {
             throw ComparisonError.diverged(variant: recipe.name)
         }
         return trainer.weights
@@ -152,9 +184,7 @@ public final class VariantMaker {
     /// What `variant` says of the test split.
     /// - Throws: ``ConvolutionError``, ``ExampleError``.
     public func infer(_ variant: Variant) throws -> Inference {
-        try Predictor(
-            variant.network, weights: variant.weights, loss: model.spec.training.loss, data: test, workers: workers
-        ).infer(testIndices)
+        try TrainedModel(model, as: variant).infer(test, testIndices, workers: workers)
     }
 
     /// What `network` with `weights` says of the first `examples` of the test split.
@@ -164,14 +194,12 @@ public final class VariantMaker {
     }
 
     /// The network of `variant` with examples of the test split, to be timed.
-    /// - Throws: ``ConvolutionError``.
-    func probe(_ variant: Variant, batch: Int, workers: Int) throws -> SpeedProbe {
-        try SpeedProbe(
-            variant.network, weights: variant.weights, loss: model.spec.training.loss, data: timed,
-            examples: Array(Int32(0)..<Int32(timed.count)), batch: batch, workers: workers)
+    func probe(_ variant: Variant, batch: Int) -> SpeedProbe {
+        SpeedProbe(
+            variant.planned(model.spec.training.loss, like: timed, workers: workers), data: timed, batch: batch)
     }
 
-    /// A few examples of the test split: a probe keeps a copy.
+    /// A few examples of the test split.
     private lazy var timed: PreparedExamples = {
         let places = splits.test.prefix(512)
         let size = dataset.shape.count
