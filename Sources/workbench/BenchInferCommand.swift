@@ -12,14 +12,13 @@ struct BenchInferCommand: ParsableCommand {
     @Argument(help: "Session, or cifar-cnn, mnist-cnn, vgg-small or tabular-mlp with random weights.")
     var session: String
     @Option(help: "Examples that are asked about at once, several by commas.") var batches = "1,256"
-    @Option(help: "f32 or int8.") var variant = "f32"
+    @Option(help: "f32, or a variant as `compare` names them; random weights: f32 or int8.") var variant = "f32"
+    @OptionGroup var sessionOptions: SessionOptions
     @OptionGroup var workerOptions: WorkerOptions
     @Flag(help: "One JSON object a line on stdout.") var json = false
 
     func run() throws {
-        guard let variant = InferenceBenchmark.Variant(rawValue: variant) else {
-            throw ValidationError("--variant \(sanitised(variant)) is unknown: choose f32 or int8.")
-        }
+        let recipe = variant == "f32" ? nil : try VariantRecipe(variant)
         let sizes = batches.split(separator: ",").map { Int($0) ?? 0 }
         guard !sizes.isEmpty, sizes.allSatisfy({ (1...65536).contains($0) }) else {
             throw ValidationError("--batches \(sanitised(batches)): give numbers between 1 and 65536, by commas.")
@@ -27,16 +26,17 @@ struct BenchInferCommand: ParsableCommand {
         let workers = workerOptions.workers ?? Machine.processors
         let benchmark =
             if let known = TrainingBenchmark(rawValue: session) {
-                try InferenceBenchmark(case: known, variant: variant, workers: workers)
+                try random(known, recipe, workers)
             } else {
-                try InferenceBenchmark(session: session, variant: variant, workers: workers)
+                try InferenceBenchmark(
+                    session: sessionOptions.path(of: session), variant: recipe, workers: workers)
             }
         for note in benchmark.notes { Output.note(note) }
         for batch in sizes {
             let result = try benchmark.run(batch: batch)
             if json {
                 var fields: [(String, Any)] = [
-                    ("session", session), ("variant", variant.rawValue), ("batch", batch), ("workers", workers),
+                    ("session", session), ("variant", recipe?.name ?? "f32"), ("batch", batch), ("workers", workers),
                     ("p50_us", result.p50), ("p95_us", result.p95), ("images_per_s", Int(result.imagesPerSecond)),
                     ("stored_bytes", benchmark.storedBytes),
                 ]
@@ -45,9 +45,16 @@ struct BenchInferCommand: ParsableCommand {
             } else {
                 let accuracy = benchmark.accuracy.map { ", test accuracy \(Format.percent($0))" } ?? ""
                 Output.line(
-                    "\(variant.rawValue), batch \(batch), \(workers) workers: \(Format.number(result.p50)) us (95 % within \(Format.number(result.p95)) us), \(Format.count(Int(result.imagesPerSecond))) examples/s\(accuracy)"
+                    "\(recipe?.name ?? "f32"), batch \(batch), \(workers) workers: \(Format.number(result.p50)) us (95 % within \(Format.number(result.p95)) us), \(Format.count(Int(result.imagesPerSecond))) examples/s\(accuracy)"
                 )
             }
         }
+    }
+
+    private func random(_ known: TrainingBenchmark, _ recipe: VariantRecipe?, _ workers: Int) throws -> InferenceBenchmark {
+        guard recipe == nil || recipe?.name == "int8" else {
+            throw ValidationError("--variant \(sanitised(variant)) needs a session: random weights are f32 or int8.")
+        }
+        return try InferenceBenchmark(case: known, inBytes: recipe != nil, workers: workers)
     }
 }

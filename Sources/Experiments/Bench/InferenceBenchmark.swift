@@ -3,11 +3,6 @@ import Engine
 
 /// A network that predicts, one batch after another, each timed.
 public struct InferenceBenchmark {
-    /// What computes.
-    public enum Variant: String, CaseIterable, Sendable {
-        case f32, int8
-    }
-
     /// Times of one batch.
     public struct Result: Sendable {
         public var batch: Int
@@ -21,58 +16,58 @@ public struct InferenceBenchmark {
     private let infer: ([Int32]) throws -> Inference
     /// What could not be quantized, in sentences.
     public let notes: [String]
-    /// Bytes of the parameters in a file.
+    /// Bytes of the file.
     public let storedBytes: Int
     /// Right answers on the test split; nil where there is none, or numbers are predicted.
-    public let accuracy: Double?
+    public private(set) var accuracy: Double?
 
-    /// The model of the session at `path`.
+    /// A variant of the model of the session at `path`: the one that is kept there, or else one that is made without training.
+    /// - Parameter variant: nil: the model itself.
     /// - Throws: ``SessionError``, ``ModelError``, and what its data throw.
-    public init(session path: String, variant: Variant, workers: Int) throws {
-        let model = try TrainedModel(session: path)
-        let (dataset, splits) = try model.load(data: nil)
-        let prepared = PreparedExamples(
-            dataset.features, labels: dataset.labels, targets: dataset.targets, by: model.preprocessing)
+    public init(session path: String, variant: VariantRecipe?, workers: Int) throws {
+        let maker = try VariantMaker(session: path, workers: workers)
         try self.init(
-            model.network, model.weights, model.spec.training.loss, prepared, train: splits.train, test: splits.test,
-            variant, workers)
+            Self.kept(path, variant, maker) ?? maker.make(variant ?? VariantRecipe()),
+            of: maker.model.network, maker.model.spec.training.loss, maker.test, workers)
+        let (found, test) = (try infer(maker.testIndices), maker.model.spec.training.loss)
+        accuracy = test.isRegression ? nil : found.accuracy
+    }
+
+    private static func kept(_ path: String, _ variant: VariantRecipe?, _ maker: VariantMaker) throws -> Variant? {
+        guard let variant else { return maker.baseline }
+        let reader = try SessionReader(path: path)
+        defer { reader.close() }
+        let artifact = try reader.artifacts(kind: VariantFile.artifactKind).last { $0.name == variant.name }
+        return try artifact.map { try VariantFile.read($0.body, of: maker.model.network).variant }
     }
 
     /// A network of the training benchmark with random weights and examples.
-    public init(case benchmark: TrainingBenchmark, variant: Variant, workers: Int) throws {
+    /// - Parameter inBytes: with integer kernels.
+    public init(case benchmark: TrainingBenchmark, inBytes: Bool, workers: Int) throws {
         let dataset = benchmark.dataset()
         let all = Array(Int32(0)..<Int32(dataset.count))
         let preprocessing = Preprocessing(fitting: dataset, train: all, spec: DataSpec(dataset: dataset.name))
         let network = try Network(
             benchmark.layers, input: preprocessing.shape, classes: dataset.classes.count)
-        try self.init(
-            network, network.initialWeights(seed: 1), .softmaxCrossEntropy(),
-            PreparedExamples(dataset.features, labels: dataset.labels, by: preprocessing), train: all, test: [],
-            variant,
-            workers)
+        let weights = network.initialWeights(seed: 1)
+        let data = PreparedExamples(dataset.features, labels: dataset.labels, by: preprocessing)
+        let variant =
+            inBytes
+            ? Variant(
+                try VariantRecipe("int8"), network,
+                quantized: try QuantizedModel(network, weights: weights, calibration: data))
+            : Variant(VariantRecipe(), network, weights)
+        self.init(variant, of: network, .softmaxCrossEntropy(), data, workers)
     }
 
     private init(
-        _ network: Network, _ weights: [ParameterValues], _ loss: LossSpec, _ data: PreparedExamples, train: [Int32],
-        test: [Int32], _ variant: Variant, _ workers: Int
-    ) throws {
+        _ variant: Variant, of base: Network, _ loss: LossSpec, _ data: PreparedExamples, _ workers: Int
+    ) {
         self.data = data
-        switch variant {
-        case .f32:
-            let compiled = CompiledNetwork(network, weights: weights, loss: loss, like: data, workers: workers)
-            infer = { try compiled.infer(data, $0) }
-            notes = []
-            storedBytes = network.parameters.reduce(0) { $0 + $1.count * 4 }
-        case .int8:
-            let model = try QuantizedModel(
-                network, weights: weights, calibration: data,
-                examples: Array(train.prefix(QuantizationSettings.usualExamples)))
-            let quantized = QuantizedNetwork(model, like: data, loss: loss, workers: workers)
-            infer = { try quantized.infer(data, $0) }
-            notes = model.notes
-            storedBytes = model.storedBytes.total
-        }
-        accuracy = test.isEmpty || loss.isRegression ? nil : try infer(test).accuracy
+        let planned = variant.planned(loss, like: data, workers: workers)
+        infer = { try planned.infer(data, $0) }
+        notes = variant.quantized?.notes ?? []
+        storedBytes = VariantFile.encode(variant, of: base).count
     }
 
     /// Times batches of `batch` examples: the median of as many as make some seconds.
