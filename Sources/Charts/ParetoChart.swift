@@ -20,7 +20,11 @@ public struct ParetoChart: Sendable {
     public var worthLabel: String
     public var glyphs: GlyphSet
 
-    public init(points: [Point], costLabel: String, worthLabel: String, glyphs: GlyphSet) {
+    /// What a point of less cost is: "smaller".
+    public var lessWord: String
+
+    public init(points: [Point], costLabel: String, worthLabel: String, lessWord: String, glyphs: GlyphSet) {
+        self.lessWord = lessWord
         self.points = points
         self.costLabel = costLabel
         self.worthLabel = worthLabel
@@ -96,7 +100,7 @@ public struct ParetoChart: Sendable {
         }
         guard let legend else { return }
         let text =
-            "\(worthLabel)   \(glyphs.pick("◆", "@")) selected   \(glyphs.pick("●", "o")) none is smaller and better"
+            "\(worthLabel)   \(glyphs.pick("◆", "@")) selected   \(glyphs.pick("●", "o")) none is \(lessWord) and better"
         grid.write(
             truncated(text, to: legend.columns, glyphs: glyphs), row: legend.row, column: legend.column,
             style: Style(.dim), maxColumns: legend.columns)

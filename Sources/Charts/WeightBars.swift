@@ -39,7 +39,8 @@ public struct WeightBars: Sendable {
             return Format.fixed(value, decimals)
         }
         let numbers = shown.map { ($0.weight > 0 ? "+" : "") + number($0.weight) }
-        let spreads = shown.map { "\(number($0.low)) to \(number($0.high))" }
+        // What is counted has no spread.
+        let spreads = shown.map { $0.low == $0.high ? "" : "\(number($0.low)) to \(number($0.high))" }
         let numberColumns = numbers.map(displayWidth).max() ?? 0
         let spreadColumns = rect.columns >= (isTall ? 48 : 72) ? (spreads.map(displayWidth).max() ?? 0) + 2 : 0
         let beside = min(longest, max(rect.columns / 3, rect.columns - numberColumns - spreadColumns - 16))

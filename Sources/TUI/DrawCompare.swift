@@ -37,7 +37,7 @@ func drawCompare(_ state: State, _ grid: inout Grid) {
             drawVariants(session, frame(pane, "Variants \(session.compare.order.word)", state, &grid), state, &grid)
         case .front: drawFront(session, pane, state, &grid)
         case .change: drawChange(session, pane, state, &grid)
-        case .sensitivity: drawSensitivity(session, frame(pane, "Each layer alone", state, &grid), state, &grid)
+        case .sensitivity: drawSensitivity(session, pane, state, &grid)
         case .histograms: drawHistograms(session, pane, state, &grid)
         default: break
         }
@@ -88,6 +88,7 @@ func variantColumns(_ session: OpenSession) -> [VariantColumn] {
         VariantColumn(heading: "macro F1") { $0.macroF1.map(percent) ?? "undefined" },
         VariantColumn(heading: "AUC") { $0.auc.map { String(format: "%.4f", $0) } ?? "undefined" },
         VariantColumn(heading: "gzip") { Format.bytes($0.gzipBytes) },
+        VariantColumn(heading: "as float32") { Format.bytes($0.parameters * 4) },
         VariantColumn(heading: "parameters") { Format.count($0.parameters) },
         VariantColumn(heading: "MACs") { Format.short(Double($0.multiplyAdds)) },
         VariantColumn(heading: "tuned") { $0.epochs > 0 ? "\($0.epochs)" : "-" },
@@ -190,7 +191,7 @@ private func drawVariantFooter(_ session: OpenSession, _ rect: Rect, _ state: St
     }
     guard let selected = session.selectedVariant else { return }
     let line = session.variants[selected]
-    var parts = [Part(line.note.isEmpty ? (line.isBaseline ? "the model itself" : "runs smaller") : line.note, .dim)]
+    var parts = [Part(line.note.isEmpty ? plainNote(line) : line.note, .dim)]
     let suffix = session.layerSuffix
     if !suffix.isEmpty { parts.insert(Part("next\(suffix)\(state.glyphs.dot)", .warning), at: 0) }
     if session.compare.epochs > 0 {
@@ -198,6 +199,13 @@ private func drawVariantFooter(_ session: OpenSession, _ rect: Rect, _ state: St
             Part("\(counted(session.compare.epochs, "epoch", "epochs")) of tuning\(state.glyphs.dot)", .dim), at: 0)
     }
     grid.write(parts, row: rect.row, column: rect.column, columns: rect.columns, glyphs: state.glyphs)
+}
+
+/// What is said of a variant that needs no note.
+private func plainNote(_ line: VariantLine) -> String {
+    if line.isBaseline { return "the model itself" }
+    let isInBytes = (try? VariantRecipe(line.variant))?.numbers == .int8
+    return isInBytes ? "computes in bytes, by integer kernels" : "runs smaller"
 }
 
 /// The first variant that the table shows.
@@ -227,7 +235,8 @@ private func drawFront(_ session: OpenSession, _ pane: Pane, _ state: State, _ g
             ParetoChart.Point(
                 name: $0.variant, cost: latency ? $0.median * 1e6 : Double($0.bytes) / 1000, worth: $0.accuracy * 100,
                 isSelected: $0.variant == selected)
-        }, costLabel: latency ? "us" : "kB", worthLabel: "accuracy %", glyphs: state.glyphs
+        }, costLabel: latency ? "us" : "kB", worthLabel: "accuracy %",
+        lessWord: latency ? "quicker" : "smaller", glyphs: state.glyphs
     ).draw(into: &grid, in: rect)
 }
 
@@ -267,7 +276,9 @@ private func drawChange(_ session: OpenSession, _ pane: Pane, _ state: State, _ 
     WeightBars(terms: terms, glyphs: state.glyphs).draw(into: &grid, in: rect)
 }
 
-private func drawSensitivity(_ session: OpenSession, _ rect: Rect, _ state: State, _ grid: inout Grid) {
+private func drawSensitivity(_ session: OpenSession, _ pane: Pane, _ state: State, _ grid: inout Grid) {
+    let examples = session.run.variants.sensitivity.map { "\(state.glyphs.dot)\(Format.count($0.examples)) examples" }
+    let rect = frame(pane, "Each layer alone" + (examples ?? ""), state, &grid)
     let layers = session.weightedLayers
     guard !layers.isEmpty, rect.rows >= 2 else { return drawMessage("The layers are not known yet", rect, &grid) }
     let found = session.run.variants.sensitivity
@@ -277,8 +288,7 @@ private func drawSensitivity(_ session: OpenSession, _ rect: Rect, _ state: Stat
     let least = 22
     while shown > 0, widths.prefix(shown).reduce(0, { $0 + $1 + 2 }) + least > rect.columns { shown -= 1 }
     let names = rect.columns - widths.prefix(shown).reduce(0) { $0 + $1 + 2 } - 1
-    let heading =
-        found.map { "points lost, \(Format.count($0.examples)) examples" } ?? "s measures what each loses alone"
+    let heading = found == nil ? "s measures what each loses alone" : "points lost"
     grid.write([Part(heading, .dim)], row: rect.row, column: rect.column + 1, columns: names, glyphs: state.glyphs)
     var end = rect.column + names
     for place in 0..<shown {

@@ -13,7 +13,7 @@ struct Scene: Sendable, CustomTestStringConvertible {
     var reach: @Sendable (inout State) -> Void
     var testDescription: String { name }
 
-    static let all: [Scene] = trainScenes + evaluateScenes + explainScenes + foldScenes
+    static let all: [Scene] = trainScenes + evaluateScenes + explainScenes + compareScenes + foldScenes
 
     private static let trainScenes: [Scene] = [
         Scene(name: "runs") { $0.listSessions() },
@@ -144,6 +144,40 @@ struct Scene: Sendable, CustomTestStringConvertible {
         },
         Scene(name: "numbers-evaluate-many") { $0.openNumbers(screen: "3", examples: 9_000, epochs: 3) },
         Scene(name: "numbers-data") { $0.openNumbers(screen: "7") },
+    ]
+
+    private static let compareScenes: [Scene] = [
+        Scene(name: "compare-empty") { $0.openWithFacts("digits-cnn", screen: "5") },
+        Scene(name: "compare") {
+            $0.openCompared()
+            $0.press(.down, .down)
+        },
+        Scene(name: "compare-layers") {
+            $0.openCompared()
+            $0.press(.down, .down, .down, .character("v"), .character("v"), .tab, .character("f"), .down)
+            $0.session?.compare.sparsity[4] = 60
+        },
+        Scene(name: "compare-difference") {
+            $0.openCompared()
+            $0.press(.down, .down, .character("m"), .down, .character("m"), .character("d"), .character("o"))
+        },
+        Scene(name: "compare-latency") {
+            $0.openCompared()
+            $0.press(.down, .character("y"), .character("l"), .character("l"), .character("l"))
+        },
+        Scene(name: "compare-working") {
+            $0.openCompared()
+            $0.press(.character("a"))
+            $0.type("cluster16")
+            $0.press(.enter)
+            $0.feed(.analyst(.working(fraction: 0.4, on: "cluster16")))
+        },
+        Scene(name: "compare-adding") {
+            $0.openCompared()
+            $0.press(.character("a"))
+            $0.type("cluster1")
+            $0.press(.enter)
+        },
     ]
 
     private static let explainScenes: [Scene] = [

@@ -30,7 +30,7 @@ public struct VariantLine: Sendable, Equatable {
     public var lostPoints: Double
     /// Of McNemar's test against the baseline.
     public var mcNemarP: Double
-    /// Median and 95th percentile of the time for a single example, one worker, seconds.
+    /// Median and 95th percentile of the time for a single example, all workers, seconds.
     public var median: Double = 0
     public var percentile95: Double = 0
     /// In batches of 256 examples, all workers; from the median.
