@@ -353,7 +353,8 @@ private func drawHistograms(_ session: OpenSession, _ pane: Pane, _ state: State
             row: part.row, column: part.column, columns: part.columns, glyphs: state.glyphs)
         Histogram(
             range: low...max(high, low + 1e-9),
-            counts: rebinned(histogram, low: low, high: max(high, low + 1e-9), bins: max(1, part.columns)), role: .series(place),
+            counts: rebinned(histogram, low: low, high: max(high, low + 1e-9), bins: max(1, part.columns)),
+            role: .series(place),
             glyphs: state.glyphs
         ).draw(
             into: &grid, in: Rect(row: part.row + 1, column: part.column, rows: part.rows - 1, columns: part.columns))

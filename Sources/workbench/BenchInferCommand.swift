@@ -51,7 +51,9 @@ struct BenchInferCommand: ParsableCommand {
         }
     }
 
-    private func random(_ known: TrainingBenchmark, _ recipe: VariantRecipe?, _ workers: Int) throws -> InferenceBenchmark {
+    private func random(_ known: TrainingBenchmark, _ recipe: VariantRecipe?, _ workers: Int) throws
+        -> InferenceBenchmark
+    {
         guard recipe == nil || recipe?.name == "int8" else {
             throw ValidationError("--variant \(sanitised(variant)) needs a session: random weights are f32 or int8.")
         }

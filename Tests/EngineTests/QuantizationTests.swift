@@ -408,7 +408,9 @@ private struct QuantizationCase: Decodable {
                         "\(one.name), \(index)")
                 }
                 let holdsWeights = keeping.contains { network.layers[$0].parameters.contains(where: \.isWeight) }
-                if holdsWeights { #expect(model.storedBytes.floats > 0 && !model.notes.isEmpty, "\(one.name), \(keeping)") }
+                if holdsWeights {
+                    #expect(model.storedBytes.floats > 0 && !model.notes.isEmpty, "\(one.name), \(keeping)")
+                }
             }
         }
     }

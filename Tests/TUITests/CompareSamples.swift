@@ -29,7 +29,8 @@ extension Sample {
         line.speedup = speedup
         line.weights = arrays.map { array in
             WeightHistogram(
-                name: array, values: (0..<900).map { place in
+                name: array,
+                values: (0..<900).map { place in
                     let value = Float(noise(place) + noise(place + 7) + noise(place * 3)) * 0.11
                     return name.contains("prune") && abs(value) < 0.08 ? 0 : value
                 })

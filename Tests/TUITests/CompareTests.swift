@@ -153,7 +153,9 @@ import Testing
                 .sensed(
                     LayerSensitivity(
                         step: 410, examples: -1, treatments: ["a", "b"],
-                        layers: [.init(number: 1, name: "", lostPoints: []), .init(number: 99, name: "x", lostPoints: [1])])),
+                        layers: [
+                            .init(number: 1, name: "", lostPoints: []), .init(number: 99, name: "x", lostPoints: [1]),
+                        ])),
             ]))
         state.press(.down)
         for key in ["v", "v", "v", "v", "y", "o", "l", "l", "d", "m", "m", "d"] as [Unicode.Scalar] {

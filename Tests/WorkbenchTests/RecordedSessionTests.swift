@@ -44,6 +44,25 @@ import Testing
         #expect(events.filter { $0["event"] as? String == "folded" && $0["last"] as? Bool == true }.count == 5)
     }
 
+    /// A study of smaller variants: they are listed, what was chosen is known, and each of them still says what was measured.
+    @Test func replaysVariants() throws {
+        let path = Self.folder.appendingPathComponent("recorded-digits-variants.session").path
+        let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int ?? .max
+        #expect(size < 2_000_000)
+        let program = try Program()
+        let events = try program.run("attach", path, "--json").objects
+        let compared = events.filter { $0["event"] as? String == "compared" }
+        #expect(compared.count > 12 && compared.contains { $0["variant"] as? String == "int8" })
+        #expect(events.contains { $0["event"] as? String == "sensed" })
+        #expect(events.last { $0["event"] as? String == "decided" }?["act"] as? String == "chosen")
+        for name in ["int8", "prune80+cluster16", "int4+qat", "channels50+int8"] {
+            let measured = try #require(compared.last { $0["variant"] as? String == name })
+            let evaluated = try program.run("evaluate", path, "--variant", name, "--json")
+            let (kept, said) = (evaluated.last["accuracy"] as? Double, measured["accuracy"] as? Double)
+            #expect(kept != nil && kept == said, "\(name)")
+        }
+    }
+
     /// They are what a first start in the project's folder shows.
     @Test func areListedAtTheFirstStart() throws {
         let program = try Program()

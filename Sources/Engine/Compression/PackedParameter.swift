@@ -177,7 +177,8 @@ extension PackedParameter {
 
     /// The bytes of an array of ``Format/int8``, with zeros where they were left out; nil where the parts do not fit together.
     public var quantized: QuantizedWeights? {
-        guard case .int8(let list, let scales) = numbers, let values, let rows = shape.first, scales.count == rows else {
+        guard case .int8(let list, let scales) = numbers, let values, let rows = shape.first, scales.count == rows
+        else {
             return nil
         }
         guard positions != nil else { return QuantizedWeights(values: list, shape: shape, scales: scales) }

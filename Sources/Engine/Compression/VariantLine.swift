@@ -33,9 +33,9 @@ public struct VariantLine: Sendable, Equatable {
     /// Median and 95th percentile of the time for a single example, all workers, seconds.
     public var median: Double = 0
     public var percentile95: Double = 0
-    /// In batches of 256 examples, all workers; from the median.
+    /// In batches of 256 examples, all workers; of several rounds the quickest one's median.
     public var imagesPerSecond: Double = 0
-    /// Those over the baseline's, timed in turns with it.
+    /// How many times as many as the baseline in the same round; the median over the rounds.
     public var speedup: Double = 1
     /// What should be known of the numbers; empty: nothing.
     public var note: String

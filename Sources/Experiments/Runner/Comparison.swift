@@ -112,23 +112,24 @@ public final class Comparison {
         for (batch, calls) in [(1, Self.singles), (Self.batch, Self.batches)] {
             let places = lines.indices.filter { only == nil || $0 == 0 || lines[$0].variant == only }
             let probes = places.map { maker.probe(variants[$0], batch: batch) }
-            var seconds = probes.map { _ in [Double]() }
+            // By probe and round.
+            var seconds = probes.map { _ in [[Double]]() }
             for round in 0..<Self.rounds {
                 for (index, probe) in probes.enumerated() {
                     let awake = clock.now + .seconds(Self.settling)
                     repeat { probe.ask() } while clock.now < awake
+                    seconds[index].append([])
                     let began = clock.now
                     var done = 0
                     while done == 0 || clock.now - began < .seconds(done < calls ? Self.patience : Self.leastSeconds) {
-                        seconds[index].append(clock.measure { probe.ask() } / .seconds(1))
+                        seconds[index][round].append(clock.measure { probe.ask() } / .seconds(1))
                         done += 1
                     }
                 }
                 try progress((Double(round + 1) / Double(Self.rounds) + (batch == 1 ? 0 : 1)) / 2)
             }
-            let baseline = seconds[0].sorted()[seconds[0].count / 2]
             for (place, index) in places.enumerated() {
-                let sorted = seconds[place].sorted()
+                let sorted = seconds[place].flatMap { $0 }.sorted()
                 let median = sorted[sorted.count / 2]
                 // Once timed, the baseline keeps its time: each variant says what it is to that of its own turns.
                 if index == 0, only != nil, batch == 1 ? lines[0].median > 0 : lines[0].imagesPerSecond > 0 { continue }
@@ -136,8 +137,10 @@ public final class Comparison {
                     lines[index].median = median
                     lines[index].percentile95 = sorted[min(sorted.count - 1, sorted.count * 95 / 100)]
                 } else {
-                    lines[index].imagesPerSecond = Double(batch) / median
-                    lines[index].speedup = baseline / median
+                    // The quickest round, and ratios round by round: what disturbs some of them does not count.
+                    lines[index].imagesPerSecond = Double(batch) / (seconds[place].map(Self.median).min() ?? median)
+                    let times = zip(seconds[0], seconds[place]).map { Self.median($0) / Self.median($1) }
+                    lines[index].speedup = Self.median(times)
                     guard lines[index].speedup < 1.05 else { continue }
                     var reasons: [String] = []
                     if variants[index].recipe.channels != nil {
@@ -152,6 +155,8 @@ public final class Comparison {
             }
         }
     }
+
+    private static func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
 
     /// The smallest of the lines that loses at most `points` of accuracy; nil: none but the baseline does.
     public func smallest(losingAtMost points: Double) -> VariantLine? {
