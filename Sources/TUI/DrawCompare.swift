@@ -130,7 +130,6 @@ private func drawVariants(_ session: OpenSession, _ rect: Rect, _ state: State, 
         placed.append((each, column + 2, width))
         column += width + 2
     }
-    let first = firstVariant(session, rect)
     for (column, start, width) in placed {
         grid.writeRight(
             [Part(column.heading, .dim)], row: rect.row, end: start + width, columns: width, glyphs: state.glyphs)
@@ -144,9 +143,10 @@ private func drawVariants(_ session: OpenSession, _ rect: Rect, _ state: State, 
             [Part(more, .key)], row: rect.row, end: rect.column + rect.columns - 1, columns: 3, glyphs: state.glyphs)
     }
     let selected = session.selectedVariant ?? 0
-    for (offset, line) in variants.dropFirst(first).prefix(rows - 1).enumerated() {
+    for (offset, place) in listedVariants(session, rect).enumerated() {
+        let line = variants[place]
         let row = rect.row + 1 + offset
-        let isSelected = first + offset == selected
+        let isSelected = place == selected
         if isSelected {
             grid.fill(
                 Rect(row: row, column: rect.column, rows: 1, columns: rect.columns), Cell(" ", Style(.selection)))
@@ -208,18 +208,22 @@ private func plainNote(_ line: VariantLine) -> String {
     return isInBytes ? "computes in bytes, by integer kernels" : "runs smaller"
 }
 
-/// The first variant that the table shows.
-private func firstVariant(_ session: OpenSession, _ rect: Rect) -> Int {
+/// Places of the variants that the table shows: the baseline, which stays, and those around the selected one.
+private func listedVariants(_ session: OpenSession, _ rect: Rect) -> [Int] {
+    let count = session.variants.count
     let room = max(1, rect.rows - 2)
-    return max(0, min((session.selectedVariant ?? 0) - room / 2, session.variants.count - room))
+    guard count > room, room > 2 else { return Array(0..<min(count, room)) }
+    let first = max(1, min((session.selectedVariant ?? 0) - room / 2, count - room + 1))
+    return [0] + Array(first..<first + room - 1)
 }
 
 /// The place of the variant that is drawn in a row of the screen; nil: none.
 func listedVariant(_ session: OpenSession, _ pane: Pane, at row: Int) -> Int? {
     let rect = pane.rect.inset()
     guard (rect.row + 1..<rect.row + rect.rows - 1).contains(row) else { return nil }
-    let place = firstVariant(session, rect) + row - rect.row - 1
-    return session.variants.indices.contains(place) ? place : nil
+    let listed = listedVariants(session, rect)
+    let offset = row - rect.row - 1
+    return listed.indices.contains(offset) ? listed[offset] : nil
 }
 
 private func drawFront(_ session: OpenSession, _ pane: Pane, _ state: State, _ grid: inout Grid) {
