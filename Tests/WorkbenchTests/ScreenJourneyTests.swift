@@ -71,7 +71,7 @@ import Testing
         try eventually("the run's end", within: 120) {
             try program.run("sessions", "--json").last["status"] as? String == "finished"
         }
-        let replayed = try program.run("replay", session, "--once", "--columns", "100", "--rows", "30")
+        let replayed = try program.run("replay", session, "--once", "--columns", "200", "--rows", "50")
         #expect(replayed.status == 0 && replayed.output.contains("✓ finished"))
         #expect(replayed.output.contains("resumed"), "the mark of the resumption is on the curve")
     }
