@@ -46,6 +46,44 @@ int64_t wb_gunzip(const uint8_t *bytes, size_t count, uint8_t *output, size_t ca
     return (int64_t)given;
 }
 
+int64_t wb_inflate(
+    const uint8_t *bytes, size_t count, uint8_t *output, size_t capacity, size_t *taken, char *error) {
+    z_stream stream = {0};
+    *taken = 0;
+    if (inflateInit2(&stream, -15) != Z_OK) {
+        snprintf(error, WB_ERROR_BYTES, "zlib could not start");
+        return -1;
+    }
+    size_t given = 0;
+    int status = Z_OK;
+    while (status == Z_OK && given < capacity) {
+        // zlib counts in 32 bits: feed it in pieces.
+        size_t in = count - *taken, out = capacity - given;
+        stream.next_in = (Bytef *)(bytes + *taken);
+        stream.avail_in = in > 1u << 30 ? 1u << 30 : (uInt)in;
+        stream.next_out = output + given;
+        stream.avail_out = out > 1u << 30 ? 1u << 30 : (uInt)out;
+        uInt in_before = stream.avail_in, out_before = stream.avail_out;
+        status = inflate(&stream, Z_NO_FLUSH);
+        *taken += in_before - stream.avail_in;
+        given += out_before - stream.avail_out;
+        if (stream.avail_in == in_before && stream.avail_out == out_before) break;
+    }
+    bool whole = given == capacity || status == Z_STREAM_END;
+    if (!whole) {
+        bool ends = status == Z_OK || status == Z_BUF_ERROR;
+        snprintf(
+            error, WB_ERROR_BYTES, "%s",
+            ends ? "the deflated data ends early" : stream.msg ? stream.msg : "damaged deflated data");
+    }
+    inflateEnd(&stream);
+    return whole ? (int64_t)given : -1;
+}
+
+uint32_t wb_crc32(const uint8_t *bytes, size_t count) {
+    return (uint32_t)crc32_z(crc32_z(0, NULL, 0), bytes, count);
+}
+
 int64_t wb_gzip_size(const uint8_t *bytes, size_t count) {
     z_stream stream = {0};
     if (deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY) != Z_OK) return -1;

@@ -68,8 +68,5 @@ extension LineChart {
         value == value.rounded() && value.magnitude < 1e15 ? String(Int(value)) : "\(value)"
     }
 
-    private static func quoted(_ field: String) -> String {
-        guard field.unicodeScalars.contains(where: { [",", "\"", "\r", "\n"].contains($0) }) else { return field }
-        return "\"" + field.replacing("\"", with: "\"\"") + "\""
-    }
+    private static func quoted(_ field: String) -> String { CSV.quoted(field) }
 }

@@ -59,3 +59,12 @@ wb_sha256_state *_Nullable wb_sha256_begin(void);
 bool wb_sha256_add(wb_sha256_state *_Nullable state, const void *_Nullable bytes, size_t count);
 bool wb_sha256_end(wb_sha256_state *_Nullable state, uint8_t *_Nonnull digest);
 void wb_sha256_free(wb_sha256_state *_Nullable state);
+
+/// Unpacks raw deflate data (RFC 1951) until it ends or `capacity` bytes are there, as wb_gunzip does with gzip. `taken`
+/// gets the bytes of input that were used. Returns the bytes written, or -1 with `error` set.
+int64_t wb_inflate(
+    const uint8_t *_Nonnull bytes, size_t count, uint8_t *_Nonnull output, size_t capacity, size_t *_Nonnull taken,
+    char *_Nonnull error);
+
+/// CRC-32 of `count` bytes, as zip and gzip have it.
+uint32_t wb_crc32(const uint8_t *_Nonnull bytes, size_t count);

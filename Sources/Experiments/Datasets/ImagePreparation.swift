@@ -29,7 +29,8 @@ struct ImagePreparation {
         dataset = Dataset(
             name: dataset.name, shape: .image(channels: channels, height: size.height, width: size.width),
             classes: dataset.classes, features: .bytes(pixels), labels: dataset.labels,
-            officialTest: dataset.officialTest, skipped: dataset.skipped, origin: dataset.origin)
+            officialTest: dataset.officialTest, skipped: dataset.skipped, origin: dataset.origin,
+            notes: dataset.notes)
     }
 
     /// `count` images of another size, as Pillow's BILINEAR gives them. Throws when they would not fit into memory.

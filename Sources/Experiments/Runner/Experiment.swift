@@ -20,13 +20,16 @@ public struct Experiment: Sendable {
     }
 
     /// Checks that network and augmentations of `spec` fit data that are there already; what is fitted, is on `splits.train`.
+    /// - Parameter fitted: the preprocessing of a model that exists already, which must fit the data; nil: it is fitted here.
     /// - Throws: ``AugmentationError``, ``BalanceError``, ``NetworkError``.
-    init(spec: Spec, yaml: String, dataset: Dataset, splits: Splits) throws {
+    init(
+        spec: Spec, yaml: String, dataset: Dataset, splits: Splits, preprocessing fitted: Preprocessing? = nil
+    ) throws {
         self.spec = spec
         self.yaml = yaml
         self.dataset = dataset
         self.splits = splits
-        preprocessing = Preprocessing(fitting: dataset, train: splits.train, spec: spec.data)
+        preprocessing = fitted ?? Preprocessing(fitting: dataset, train: splits.train, spec: spec.data)
         try Augmentation.check(spec.augment, shape: preprocessing.shape)
         if spec.data.balance == .smote, case .image = preprocessing.shape { throw BalanceError.needsTable }
         network = try Network(
