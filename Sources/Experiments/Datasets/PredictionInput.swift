@@ -166,7 +166,7 @@ public struct PredictionInput: Sendable, Equatable {
 }
 
 extension TensorShape {
-    fileprivate var isImage: Bool {
+    var isImage: Bool {
         if case .image = self { true } else { false }
     }
 }

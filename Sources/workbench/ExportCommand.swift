@@ -1,0 +1,58 @@
+// export: what a session holds, as files for other programs.
+import ArgumentParser
+import Charts
+import Engine
+import Experiments
+import Foundation
+
+struct ExportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export", abstract: "Hand a session's model or curves on to other programs.",
+        discussion: """
+            The ending of --to says what is written: .onnx (float32, with --half half floats; a variant in bytes as quantized \
+            nodes), .safetensors (weights with network, preprocessing and classes), .json (the whole session but its weights), .csv \
+            (its curves). With --raw an ONNX model takes examples as they come and does the preprocessing itself; without, its \
+            metadata say how that is done. Nothing that exists is replaced without --force.
+            """)
+
+    @Argument(help: "The session: a file, or its name in the sessions folder.") var session: String
+    @Option(help: ArgumentHelp("The file to write.", valueName: "file")) var to: String
+    @Option(help: "A smaller variant that `compare` has kept in the session, such as int8.") var variant: String?
+    @Flag(help: "The best checkpoint instead of the last.") var best = false
+    @Flag(help: "ONNX: the preprocessing is part of the model.") var raw = false
+    @Flag(help: "ONNX: weights are half floats.") var half = false
+    @Flag(help: "Replace a file that exists.") var force = false
+    @OptionGroup var sessionOptions: SessionOptions
+    @Flag(help: "One JSON object on stdout.") var json = false
+
+    func run() throws {
+        let path = sessionOptions.path(of: session)
+        let data = try encoded(path)
+        try FileOutput.write(data, to: to, force: force)
+        let hash = FileOutput.sha256(data)
+        if json {
+            Output.line(Output.json([("path", to), ("bytes", data.count), ("sha256", hash)]))
+        } else {
+            Output.line("\(sanitised(to)): \(data.count) bytes")
+        }
+    }
+
+    private func encoded(_ path: String) throws -> Data {
+        let ending = (to as NSString).pathExtension.lowercased()
+        guard ending == "onnx" || !raw && !half else {
+            throw ValidationError("--\(raw ? "raw" : "half") goes with a file .onnx.")
+        }
+        switch ending {
+        case "json": return try SessionJSON.encode(session: path)
+        case "csv": return try SessionCSV.encode(session: path)
+        case "onnx": return try ModelExport.onnx(model(path), includesPreprocessing: raw, half: half)
+        case "safetensors":
+            return try ModelExport.safetensors(model(path), session: path, variant: variant)
+        default: throw ExportError.unknownEnding(path: to, known: [".onnx", ".safetensors", ".json", ".csv"])
+        }
+    }
+
+    private func model(_ path: String) throws -> TrainedModel {
+        try TrainedModel(session: path, best: best, variant: variant)
+    }
+}
