@@ -90,7 +90,9 @@ struct ExchangeSample {
                 ], shape: .vector(7)),
             Plan(
                 name: "wide-table",
-                layers: [.dense(units: 64, activation: .relu), .dense(units: 32, activation: .relu), .dense(units: nil)],
+                layers: [
+                    .dense(units: 64, activation: .relu), .dense(units: 32, activation: .relu), .dense(units: nil),
+                ],
                 shape: .vector(19), classes: 3),
             Plan(
                 name: "binary", layers: [.dense(units: 12, activation: .gelu), .dense(units: nil)], shape: .vector(6),

@@ -184,7 +184,8 @@ public enum ONNXExport {
         ]
     }
 
-    static func window(_ size: Int, _ step: Int, _ padding: Padding, _ input: TensorShape) -> [(String, ONNXAttribute)] {
+    static func window(_ size: Int, _ step: Int, _ padding: Padding, _ input: TensorShape) -> [(String, ONNXAttribute)]
+    {
         [
             ("kernel_shape", .ints([size, size])), ("strides", .ints([step, step])),
             ("pads", .ints(pads(size, step, padding, input))),

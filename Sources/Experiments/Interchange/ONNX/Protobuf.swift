@@ -122,7 +122,8 @@ struct ProtobufReader {
             list.reserveCapacity(list.count + range.count / 4)
             for place in stride(from: range.lowerBound, to: range.upperBound, by: 4) {
                 list.append(
-                    Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt32.self))))
+                    Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt32.self)))
+                )
             }
         default: throw ProtobufError(offset: offset, reason: "something else in the place of floats")
         }
