@@ -48,7 +48,7 @@ struct WorkbenchCommand: ParsableCommand {
         subcommands: [
             TrainCommand.self, AttachCommand.self, ResumeCommand.self, VerifyCommand.self, ReplayCommand.self,
             PredictCommand.self,
-            EvaluateCommand.self, CompareCommand.self, ExportCommand.self, ExplainCommand.self,
+            EvaluateCommand.self, CompareCommand.self, ExportCommand.self, ImportCommand.self, ExplainCommand.self,
             CrossValidateCommand.self,
             FindRateCommand.self,
             SessionsCommand.self, DataCommand.self, BenchCommand.self, DoctorCommand.self, AnalyseCommand.self,

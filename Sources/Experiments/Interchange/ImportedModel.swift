@@ -14,6 +14,9 @@ public enum ImportError: Error, Equatable, CustomStringConvertible {
     case unsupportedType(path: String, tensor: String, type: String)
     case notFinite(path: String, tensor: String)
     case noDataset(path: String)
+    case otherInput(path: String, model: TensorShape, data: TensorShape)
+    case otherOutputs(path: String, model: Int, data: Int)
+    case badPixels(String)
 
     public var description: String {
         switch self {
@@ -33,6 +36,11 @@ public enum ImportError: Error, Equatable, CustomStringConvertible {
             "The tensor \(JSONText.quoted(String(tensor.prefix(64)))) in \(path) has the element type \(type); weights are F64, F32, F16 or BF16."
         case .notFinite(let path, let tensor):
             "The tensor \(JSONText.quoted(String(tensor.prefix(64)))) in \(path) holds numbers that are not finite."
+        case .otherInput(let path, let model, let data):
+            "The model in \(path) takes \(model), but an example of the data is \(data) once it is prepared; name other data, or a spec that resizes them."
+        case .otherOutputs(let path, let model, let data):
+            "The model in \(path) gives \(model) numbers, but the data have \(data) classes."
+        case .badPixels(let sentence): sentence
         case .noDataset(let path):
             "\(path) does not say which data it is for: name them with --dataset NAME, and --data PATH for files."
         }
@@ -64,6 +72,14 @@ public struct ImportedModel: Sendable {
     public var network: [LayerSpec]
     /// Named and shaped as ``Network/parameters``, in any order; with ``isMatched`` under any names.
     public var weights: [ParameterValues]
+    /// Weights without names, in the order of the network's parameters; nil: ``weights`` are named.
+    var arrays: [[Float]]?
+    /// What the first layer takes; nil: what the data give.
+    var inputShape: TensorShape?
+    /// What its outputs are; nil: as ``specYAML`` says.
+    var loss: LossSpec?
+    /// Pixels as it was trained with them: (byte / 255 - mean) / deviation, one number or one a channel; nil: byte / 255.
+    public var pixels: (mean: [Float], deviation: [Float])?
     /// The weights are another program's and find their places by order and shapes.
     public var isMatched = false
     /// What is done to an example before the first layer; nil: it is fitted on the training split of the data.
@@ -96,13 +112,25 @@ public struct ImportedModel: Sendable {
     ) throws -> RunEvent.Finished {
         let (spec, yaml) = try spec(for: data)
         let dataset = try DatasetLoader.load(spec.data, for: spec.training.loss)
+        if case .vector(let count)? = inputShape, case .image = dataset.shape, dataset.shape.count == count {
+            // The model takes images as rows.
+            var flat = self
+            flat.network = [.flatten] + network
+            flat.inputShape = dataset.shape
+            return try flat.makeSession(
+                at: session, on: data, workers: workers, programVersion: programVersion, command: command)
+        }
+        let splits = try Splits(dataset, spec.data)
+        let fitted = try preprocessing ?? own(dataset, splits, spec)
+        if let inputShape, inputShape != fitted.shape {
+            throw ImportError.otherInput(path: path, model: inputShape, data: fitted.shape)
+        }
         if let preprocessing {
             try preprocessing.check(dataset, path: path, isRegression: spec.training.loss.isRegression)
         }
         let experiment = try Experiment(
-            spec: spec, yaml: yaml, dataset: dataset, splits: try Splits(dataset, spec.data),
-            preprocessing: preprocessing)
-        let values = try fitted(to: experiment.network)
+            spec: spec, yaml: yaml, dataset: dataset, splits: splits, preprocessing: fitted)
+        let values = try self.fitted(to: experiment.network, target: fitted.target)
         try MemoryShortage.check(experiment, workers: workers)
         let trainer = try experiment.trainer(workers: workers)
         let taken = trainer.load(values)
@@ -169,7 +197,8 @@ public struct ImportedModel: Sendable {
             data.resize = preprocessing?.resize
             data.grey = preprocessing?.grey ?? false
             let indented = SpecText.data(data).split(separator: "\n").map { "  \($0)\n" }.joined()
-            let text = "name: \(SpecFile.quoted(name))\ndata:\n\(indented)network:\n\(SpecText.network(network))"
+            var text = "name: \(SpecFile.quoted(name))\ndata:\n\(indented)network:\n\(SpecText.network(network))"
+            if let loss { text += "training: {loss: \(loss.name)}\n" }
             return try SpecFile.parse(yaml: text, file: path)
         }
         var data = try SpecFile.parse(yaml: specYAML, file: path).spec.data
@@ -190,12 +219,14 @@ public struct ImportedModel: Sendable {
     }
 
     /// The weights in the order of `network`.
-    private func fitted(to network: Network) throws(ImportError) -> [ParameterValues] {
+    private func fitted(to network: Network, target: TargetScaling?) throws(ImportError) -> [ParameterValues] {
         let named =
-            isMatched
-            ? try TensorMatching(path: path).match(
-                weights.map { TensorRecord(name: $0.name, shape: $0.shape, values: $0.values) }, to: network)
-            : weights
+            arrays != nil
+            ? try ordered(network, target)
+            : isMatched
+                ? try TensorMatching(path: path).match(
+                    weights.map { TensorRecord(name: $0.name, shape: $0.shape, values: $0.values) }, to: network)
+                : weights
         let byName = Dictionary(named.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         let missing = network.parameters.map(\.name).filter { byName[$0] == nil }
         guard missing.isEmpty else {
@@ -211,6 +242,52 @@ public struct ImportedModel: Sendable {
             values.append(value)
         }
         return values
+    }
+}
+
+extension ImportedModel {
+    /// Preprocessing that is fitted on the data, with the model's own scale of pixels.
+    private func own(_ dataset: Dataset, _ splits: Splits, _ spec: Spec) throws -> Preprocessing {
+        var fitted = Preprocessing(fitting: dataset, train: splits.train, spec: spec.data)
+        guard let pixels else { return fitted }
+        let channels = fitted.scale.count
+        guard channels > 0 else { throw ImportError.badPixels("Mean and deviation of pixels go with images only.") }
+        func each(_ values: [Float]) throws -> [Float] {
+            guard values.count == 1 || values.count == channels else {
+                throw ImportError.badPixels(
+                    "Mean and deviation are one number, or one for each of the \(channels) channels.")
+            }
+            return values.count == 1 ? Array(repeating: values[0], count: channels) : values
+        }
+        let (mean, deviation) = (try each(pixels.mean), try each(pixels.deviation))
+        guard deviation.allSatisfy({ $0.isFinite && $0 > 0 }), mean.allSatisfy(\.isFinite) else {
+            throw ImportError.badPixels("Mean and deviation must be finite, and deviation above 0.")
+        }
+        fitted.scale = deviation.map { 1 / (255 * $0) }
+        fitted.shift = mean.indices.map { -mean[$0] / deviation[$0] }
+        return fitted
+    }
+
+    /// Nameless arrays under the names of the network's.
+    private func ordered(_ network: Network, _ target: TargetScaling?) throws(ImportError) -> [ParameterValues] {
+        guard var arrays else { return [] }
+        if let last = arrays.last, let wanted = network.parameters.last, arrays.count == network.parameters.count,
+            last.count != wanted.count
+        {
+            throw .otherOutputs(path: path, model: last.count, data: wanted.count)
+        }
+        guard arrays.map(\.count) == network.parameters.map(\.count) else {
+            throw .badDescription(path: path, part: "network", problem: "its weights do not fit its layers.")
+        }
+        if let target, loss?.isRegression == true, arrays.count >= 2 {
+            // The network here gives the standardised number.
+            let (mean, deviation) = (Float(target.mean), Float(target.deviation))
+            arrays[arrays.count - 2] = arrays[arrays.count - 2].map { $0 / deviation }
+            arrays[arrays.count - 1] = arrays[arrays.count - 1].map { ($0 - mean) / deviation }
+        }
+        return zip(network.parameters, arrays).map {
+            ParameterValues(name: $0.name, shape: $0.shape, values: $1)
+        }
     }
 }
 
