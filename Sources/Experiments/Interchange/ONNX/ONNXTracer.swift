@@ -426,9 +426,23 @@ struct ONNXTracer {
     private mutating func clamped(_ flow: Flow, zero: ONNXTensor?, _ node: ONNXNode) throws(ONNXError) -> Flow {
         guard flow.piece > 0, let zero, let point = zero.integers.first, zero.count == 1 else { return flow }
         guard zero.type == .uint8 && point == 0 || zero.type == .int8 && point == -128 else { return flow }
-        var result = flow
-        result.samples = (flow.samples ?? Self.grid).map { max(0, $0) }
+        let isPositive = isNeverNegative(flow.piece)
+        let samples = flow.samples ?? Self.grid
+        if zip(Self.grid, samples).allSatisfy({ $1 >= 0 || isPositive && $0 < 0 }) { return flow }
+        var result = try resolve(flow, node)
+        result.samples = Self.grid.map { max(0, $0) }
         return result
+    }
+
+    private func isNeverNegative(_ index: Int) -> Bool {
+        let piece = pieces[index]
+        switch piece.kind {
+        case .layer(.activation(.relu), _), .layer(.activation(.sigmoid), _), .layer(.activation(.softmax), _):
+            return true
+        case .layer(.maxPool, _), .layer(.averagePool, _), .layer(.globalAveragePool, _), .layer(.flatten, _), .add:
+            return piece.inputs.allSatisfy { $0 > 0 && isNeverNegative($0) }
+        default: return false
+        }
     }
 
     private func dequantized(

@@ -1,0 +1,177 @@
+// ONNX in: what we write comes back as the same network; what is damaged, hostile or not supported is refused with a sentence.
+
+import Engine
+import Foundation
+import Testing
+
+@testable import Experiments
+
+@Suite struct ONNXImportTests {
+    private func exported(_ sample: ExchangeSample, inBytes: Bool = false) throws -> Data {
+        try ONNXExport.encode(
+            sample.network, weights: sample.weights, quantized: inBytes ? sample.quantized : nil,
+            preprocessing: sample.preprocessing, loss: sample.loss, includesPreprocessing: false, name: sample.name)
+    }
+
+    /// What the imported network predicts of the sample's examples.
+    private func answers(_ model: ImportedModel, _ sample: ExchangeSample) throws -> [Float] {
+        let network = try Network(
+            model.network, input: sample.network.input, classes: sample.network.classes)
+        let arrays = try #require(model.arrays)
+        let weights = zip(network.parameters, arrays).map {
+            ParameterValues(name: $0.name, shape: $0.shape, values: $1)
+        }
+        return try Predictor(network, weights: weights, loss: sample.loss, data: sample.data, workers: 1)
+            .infer().probabilities
+    }
+
+    /// All but the last comes back; the last predicts a number in its own units, which only data can scale back.
+    @Test func comesBack() throws {
+        let folder = try TemporaryFolder()
+        for sample in try ExchangeSample.all(count: 20) where sample.name != "number" {
+            let path = folder[sample.name + ".onnx"]
+            try exported(sample).write(to: URL(fileURLWithPath: path))
+            let model = try ONNXImport.read(path)
+            #expect(model.preprocessing == sample.preprocessing && model.loss?.name == sample.loss.name)
+            let (found, wanted) = (try answers(model, sample), try sample.answers().floats)
+            #expect(zip(found, wanted).allSatisfy { abs($0 - $1) < 1e-5 }, "\(sample.name)")
+            // Out of bytes: the weights that the bytes stand for.
+            try exported(sample, inBytes: true).write(to: URL(fileURLWithPath: path))
+            let coarse = try ONNXImport.read(path)
+            #expect(!coarse.notes.isEmpty)
+            #expect(zip(try answers(coarse, sample), wanted).allSatisfy { abs($0 - $1) < 0.15 }, "\(sample.name)")
+        }
+    }
+
+    /// A session is made of it that can be evaluated and compressed.
+    @Test func becomesASession() throws {
+        let folder = try TemporaryFolder()
+        let yaml = """
+            name: small
+            data: {dataset: digits, validation_fraction: 0.1, seed: 42}
+            network: [conv: {filters: 8, kernel: 3, activation: relu}, flatten, dense: {units: classes}]
+            training: {epochs: 3, batch: 32, seed: 1, optimizer: {adam: {learning_rate: 0.003}}}
+            """
+        let (spec, text) = try SpecFile.parse(yaml: yaml, file: "small.yaml")
+        let run = try TrainingRun(
+            Experiment(spec: spec, yaml: text), path: folder["s.session"], workers: 1, programVersion: "0", command: [])
+        _ = try run.run(RunObserver(events: { _ in }, complaint: { _ in }))
+        let trained = try TrainedModel(session: folder["s.session"])
+        try ModelExport.onnx(trained, includesPreprocessing: false, half: false).write(
+            to: URL(fileURLWithPath: folder["m.onnx"]))
+        let model = try ONNXImport.read(folder["m.onnx"])
+        let finished = try model.makeSession(
+            at: folder["i.session"], on: ImportedData(dataset: "digits"), workers: 1, programVersion: "0", command: [])
+        #expect((finished.metrics["test/accuracy"] ?? 0) > 0.8)
+        let comparison = try Comparison(VariantMaker(session: folder["i.session"], workers: 1), tuning: nil)
+        #expect(try comparison.add(VariantRecipe("int8")).lostPoints < 2)
+        // Data that it is not for.
+        #expect(throws: (any Error).self) {
+            try model.makeSession(
+                at: folder["w.session"], on: ImportedData(dataset: "wine"), workers: 1, programVersion: "0", command: []
+            )
+        }
+        #expect(!FileManager.default.fileExists(atPath: folder["w.session"]))
+    }
+
+    /// Whatever is flipped, cut or repeated: a model or an error that says where, never a trap.
+    @Test func mutationsAreNoTrap() throws {
+        let samples = try ExchangeSample.all(count: 16)
+        var random = CounterRandom(seed: 7, purpose: .benchmark)
+        var refused = 0
+        for round in 0..<1_000 {
+            let sample = samples[round % 2 == 0 ? 0 : Int(random.below(UInt32(samples.count)))]
+            var bytes = [UInt8](try exported(sample, inBytes: round % 3 == 0))
+            for _ in 0..<1 + random.below(3) {
+                // Half of them where the nodes are.
+                let end = UInt32(random.below(2) == 0 ? min(bytes.count, 2_000) : bytes.count)
+                let place = Int(random.below(end))
+                switch random.below(4) {
+                case 0: bytes[place] = UInt8(random.below(256))
+                case 1: bytes[place] ^= UInt8(1 << random.below(8))
+                case 2: bytes.removeSubrange(place..<min(bytes.count, place + Int(random.below(40))))
+                default: bytes.insert(contentsOf: bytes[place..<min(bytes.count, place + 30)], at: place)
+                }
+            }
+            do {
+                let model = try ONNXModel(bytes, path: "m.onnx")
+                var tracer = try ONNXTracer(model)
+                try tracer.trace()
+                _ = try tracer.network()
+            } catch {
+                refused += 1
+                #expect("\(error)".contains("m.onnx") && !"\(error)".contains("\n"))
+            }
+        }
+        #expect(refused > 300, "\(refused)")
+    }
+
+    /// A model whose one tensor lies in another file.
+    private func outside(_ location: String, offset: String? = nil, length: String? = nil) -> [UInt8] {
+        var tensor = ProtobufMessage()
+        tensor.add(1, [2, 2])
+        tensor.add(2, 1)
+        tensor.add(8, "w")
+        for (key, value) in [("location", location), ("offset", offset), ("length", length)] {
+            guard let value else { continue }
+            var entry = ProtobufMessage()
+            entry.add(1, key)
+            entry.add(2, value)
+            tensor.add(13, entry)
+        }
+        tensor.add(14, 1)
+        var (graph, model) = (ProtobufMessage(), ProtobufMessage())
+        graph.add(5, tensor)
+        model.add(7, graph)
+        return model.bytes
+    }
+
+    @Test func filesBesideTheModel() throws {
+        let folder = try TemporaryFolder()
+        let manager = FileManager.default
+        try manager.createDirectory(atPath: folder["in"], withIntermediateDirectories: true)
+        let values: [Float] = [1, 2, 3, 4]
+        let data = values.withUnsafeBytes { Data($0) }
+        try data.write(to: URL(fileURLWithPath: folder["in/w.bin"]))
+        try data.write(to: URL(fileURLWithPath: folder["out.bin"]))
+        try manager.createSymbolicLink(atPath: folder["in/link.bin"], withDestinationPath: folder["out.bin"])
+        try manager.linkItem(atPath: folder["out.bin"], toPath: folder["in/hard.bin"])
+        try manager.createDirectory(atPath: folder["in/sub"], withIntermediateDirectories: true)
+        try data.write(to: URL(fileURLWithPath: folder["in/sub/w.bin"]))
+        #expect(mkfifo(folder["in/pipe"], 0o600) == 0)
+        func read(_ bytes: [UInt8]) throws -> ONNXModel {
+            try Data(bytes).write(to: URL(fileURLWithPath: folder["in/m.onnx"]))
+            return try ONNXModel(path: folder["in/m.onnx"])
+        }
+        #expect(try read(outside("w.bin")).constants["w"]?.floats == values)
+        #expect(try read(outside("w.bin", offset: "0", length: "16")).constants["w"]?.floats == values)
+        let attacks: [(String, String?, String?)] = [
+            ("../out.bin", nil, nil), ("sub/../../out.bin", nil, nil), (folder["out.bin"], nil, nil),
+            ("link.bin", nil, nil),
+            ("hard.bin", nil, nil), ("/dev/zero", nil, nil), ("pipe", nil, nil), ("missing.bin", nil, nil),
+            ("w.bin", "0", "99999999999999"), ("w.bin", "99999999999999", "16"), ("w.bin", "-8", "16"),
+            ("w.bin", "8", "16"),
+            ("sub", nil, nil), ("", nil, nil), ("..", nil, nil),
+        ]
+        for (location, offset, length) in attacks {
+            let error = #expect(throws: ONNXError.self, "\(location)") {
+                try read(outside(location, offset: offset, length: length))
+            }
+            let isExternal = if case .external? = error { true } else { false }
+            #expect(isExternal, "\(location)")
+        }
+    }
+
+    /// A node that is not known is named.
+    @Test func namesWhatItCanNot() throws {
+        var graph = ONNXGraphBuilder()
+        let input = graph.name("x")
+        let loop = graph.node("LSTM", [input], as: "lstm_out")
+        let bytes = graph.model(
+            name: "g", input: (input, .float, [4]), output: (loop, [4]), metadata: [])
+        let model = try ONNXModel(bytes, path: "m.onnx")
+        var tracer = try ONNXTracer(model)
+        let error = #expect(throws: ONNXError.self) { try tracer.trace() }
+        #expect("\(try #require(error))".contains("LSTM"))
+    }
+}
