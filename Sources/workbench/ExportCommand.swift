@@ -10,7 +10,7 @@ struct ExportCommand: ParsableCommand {
         commandName: "export", abstract: "Hand a session's model or curves on to other programs.",
         discussion: """
             The ending of --to says what is written: .onnx (float32, with --half half floats; a variant in bytes as quantized \
-            nodes), .safetensors (weights with network, preprocessing and classes), .json (the whole session but its weights), .csv \
+            nodes), .tflite (the same for LiteRT; of the variant dynamic only weights are bytes), .safetensors (weights with network, preprocessing and classes), .json (the whole session but its weights), .csv \
             (its curves). With --raw an ONNX model takes examples as they come and does the preprocessing itself; without, its \
             metadata say how that is done. Nothing that exists is replaced without --force.
             """)
@@ -46,9 +46,13 @@ struct ExportCommand: ParsableCommand {
         case "json": return try SessionJSON.encode(session: path)
         case "csv": return try SessionCSV.encode(session: path)
         case "onnx": return try ModelExport.onnx(model(path), includesPreprocessing: raw, half: half)
+        case "tflite":
+            return try ModelExport.tflite(
+                model(path), isDynamic: variant.map { try VariantRecipe($0).numbers == .dynamic } ?? false)
         case "safetensors":
             return try ModelExport.safetensors(model(path), session: path, variant: variant)
-        default: throw ExportError.unknownEnding(path: to, known: [".onnx", ".safetensors", ".json", ".csv"])
+        default:
+            throw ExportError.unknownEnding(path: to, known: [".onnx", ".tflite", ".safetensors", ".json", ".csv"])
         }
     }
 

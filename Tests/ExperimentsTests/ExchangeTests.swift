@@ -47,6 +47,23 @@ import Testing
                 try write(name, values.withUnsafeBytes { Data($0) })
             }
             for file in try files(sample) { try write(file.name, file.bytes) }
+            for (name, numbers, inBytes) in [
+                ("float32.tflite", .float32, false), ("dynamic.tflite", .dynamicRange, false),
+                ("int8.tflite", .float32, true),
+            ] as [(String, TFLiteExport.Numbers, Bool)] {
+                do throws(any Error) {
+                    try write(
+                        name,
+                        TFLiteExport.encode(
+                            sample.network, weights: sample.weights, quantized: inBytes ? sample.quantized : nil,
+                            preprocessing: sample.preprocessing, loss: sample.loss, numbers: numbers, name: sample.name)
+                    )
+                } catch let error as ExportError {
+                    try write(name + ".refused", Data("\(error)".utf8))
+                }
+            }
+            let logits = sample.quantized.nodes.last?.output.scale ?? 0
+            try write("step.txt", Data("\(logits)".utf8))
             try write("input.f32", sample.prepared)
             switch sample.raw {
             case .bytes(let bytes): try write("raw.u8", Data(bytes))

@@ -12,6 +12,14 @@ public enum ModelExport {
             includesPreprocessing: includesPreprocessing, name: model.spec.name, metadata: [("step", "\(model.step)")])
     }
 
+    /// As a TensorFlow Lite model; see ``TFLiteExport``.
+    /// - Parameter isDynamic: weights are bytes, activations floats.
+    public static func tflite(_ model: TrainedModel, isDynamic: Bool) throws -> Data {
+        try TFLiteExport.encode(
+            model.network, weights: model.weights, quantized: model.quantized, preprocessing: model.preprocessing,
+            loss: model.spec.training.loss, numbers: isDynamic ? .dynamicRange : .float32, name: model.spec.name)
+    }
+
     /// As a safetensors file; see ``ModelFile``.
     /// - Parameter session: where the model comes from.
     public static func safetensors(_ model: TrainedModel, session: String, variant: String?) throws -> Data {
