@@ -9,7 +9,7 @@ program_packages=(
   libssl-dev         # SHA-256
 )
 # What its tests drive it with.
-test_packages=(tmux python3 git)
+test_packages=(tmux python3 git gcc)
 
 # need PACKAGE...: installs those that are missing, saying so; ends the script when it can't.
 need() {

@@ -10,7 +10,7 @@ struct ExportCommand: ParsableCommand {
         commandName: "export", abstract: "Hand a session's model or curves on to other programs.",
         discussion: """
             The ending of --to says what is written: .onnx (float32, with --half half floats; a variant in bytes as quantized \
-            nodes), .tflite (the same for LiteRT; of the variant dynamic only weights are bytes), .safetensors (weights with network, preprocessing and classes), .json (the whole session but its weights), .csv \
+            nodes), .tflite (the same for LiteRT; of the variant dynamic only weights are bytes), .c (C99 without dependencies, with a header and an example of its use), .safetensors (weights with network, preprocessing and classes), .json (the whole session but its weights), .csv \
             (its curves). With --raw an ONNX model takes examples as they come and does the preprocessing itself; without, its \
             metadata say how that is done. Nothing that exists is replaced without --force.
             """)
@@ -27,6 +27,7 @@ struct ExportCommand: ParsableCommand {
 
     func run() throws {
         let path = sessionOptions.path(of: session)
+        if (to as NSString).pathExtension.lowercased() == "c" { return try writeC(path) }
         let data = try encoded(path)
         try FileOutput.write(data, to: to, force: force)
         let hash = FileOutput.sha256(data)
@@ -34,6 +35,28 @@ struct ExportCommand: ParsableCommand {
             Output.line(Output.json([("path", to), ("bytes", data.count), ("sha256", hash)]))
         } else {
             Output.line("\(sanitised(to)): \(data.count) bytes")
+        }
+    }
+
+    /// NAME.c, and beside it NAME.h and NAME_main.c.
+    private func writeC(_ path: String) throws {
+        let name = ((to as NSString).lastPathComponent as NSString).deletingPathExtension
+        let folder = (to as NSString).deletingLastPathComponent
+        let files = try ModelExport.c(model(path), name: name)
+        let places = files.map { folder.isEmpty ? $0.name : "\(folder)/\($0.name)" }
+        for place in places where !force && FileManager.default.fileExists(atPath: place) {
+            throw ExportError.exists(path: place)
+        }
+        for (file, place) in zip(files, places) {
+            try FileOutput.write(file.bytes, to: place, force: force)
+            if json {
+                Output.line(
+                    Output.json([
+                        ("path", place), ("bytes", file.bytes.count), ("sha256", FileOutput.sha256(file.bytes)),
+                    ]))
+            } else {
+                Output.line("\(sanitised(place)): \(file.bytes.count) bytes")
+            }
         }
     }
 
@@ -52,7 +75,8 @@ struct ExportCommand: ParsableCommand {
         case "safetensors":
             return try ModelExport.safetensors(model(path), session: path, variant: variant)
         default:
-            throw ExportError.unknownEnding(path: to, known: [".onnx", ".tflite", ".safetensors", ".json", ".csv"])
+            throw ExportError.unknownEnding(
+                path: to, known: [".onnx", ".tflite", ".c", ".safetensors", ".json", ".csv"])
         }
     }
 

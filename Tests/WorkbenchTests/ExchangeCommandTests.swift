@@ -5,12 +5,14 @@ import Testing
 @Suite(.serialized) struct ExchangeCommandTests {
     @Test func aModelGoesAndComesBack() throws {
         let program = try Program()
-        let trained = try program.run("train", "digits-cnn", "--epochs", "2", "--session", "d.session", "--workers", "1")
+        let trained = try program.run(
+            "train", "digits-cnn", "--epochs", "2", "--session", "d.session", "--workers", "1")
         #expect(trained.status == 0, "\(trained.error)")
         #expect(try program.run("compare", "d.session", "--variants", "int8,channels50", "--workers", "1").status == 0)
         let accuracy = try program.run("evaluate", "d.session", "--json").last["accuracy"] as? Double
         for (file, variant) in [
-            ("m.onnx", nil), ("m.safetensors", nil), ("half.onnx", nil), ("q.onnx", "int8"), ("small.safetensors", "channels50"),
+            ("m.onnx", nil), ("m.safetensors", nil), ("half.onnx", nil), ("q.onnx", "int8"),
+            ("small.safetensors", "channels50"),
         ] as [(String, String?)] {
             let more = (variant.map { ["--variant", $0] } ?? []) + (file.hasPrefix("half") ? ["--half"] : [])
             let outcome = try program.run(["export", "d.session", "--to", file, "--json"] + more)
@@ -27,17 +29,24 @@ import Testing
             #expect(try program.run(["export", "d.session", "--to", file] + more).status == 2)
             #expect(try program.run(["export", "d.session", "--to", file, "--force"] + more).status == 0)
         }
-        for file in ["d.json", "d.csv"] {
+        for file in ["d.json", "d.csv", "d.c", "d.tflite"] {
             #expect(try program.run("export", "d.session", "--to", file).status == 0)
         }
+        for file in ["d.h", "d_main.c"] {
+            #expect(FileManager.default.fileExists(atPath: program.folder.appendingPathComponent(file).path))
+        }
+        #expect(try program.run("export", "d.session", "--to", "d.c").status == 2)
         let json = try Data(contentsOf: program.folder.appendingPathComponent("d.json"))
         let whole = try #require(try JSONSerialization.jsonObject(with: json) as? [String: Any])
         #expect((whole["events"] as? [Any])?.count ?? 0 > 10)
         for arguments in [
             ["export", "d.session", "--to", "d.exe"], ["export", "d.session", "--to", "d.csv", "--raw"],
-            ["export", "none.session", "--to", "d.onnx"], ["import", "m.onnx", "--dataset", "wine", "--session", "w.session"],
-            ["import", "d.csv", "--dataset", "digits"], ["import", "m.onnx", "--dataset", "digits", "--session", "d.session"],
-            ["import", "none.onnx", "--dataset", "digits"], ["import", "q.onnx", "--dataset", "digits", "--mean", "x"],
+            ["export", "none.session", "--to", "d.onnx"],
+            ["import", "m.onnx", "--dataset", "wine", "--session", "w.session"],
+            ["import", "d.csv", "--dataset", "digits"],
+            ["import", "m.onnx", "--dataset", "digits", "--session", "d.session"],
+            ["import", "none.onnx", "--dataset", "digits"],
+            ["import", "q.onnx", "--dataset", "digits", "--mean", "x"],
         ] {
             let outcome = try program.run(arguments)
             #expect(outcome.status == 2 && outcome.error.hasPrefix("workbench: "), "\(arguments): \(outcome.error)")

@@ -20,6 +20,13 @@ public enum ModelExport {
             loss: model.spec.training.loss, numbers: isDynamic ? .dynamicRange : .float32, name: model.spec.name)
     }
 
+    /// As C99; see ``CExport``.
+    public static func c(_ model: TrainedModel, name: String) -> [(name: String, bytes: Data)] {
+        CExport.files(
+            model.network, weights: model.weights, quantized: model.quantized, preprocessing: model.preprocessing,
+            loss: model.spec.training.loss, name: name)
+    }
+
     /// As a safetensors file; see ``ModelFile``.
     /// - Parameter session: where the model comes from.
     public static func safetensors(_ model: TrainedModel, session: String, variant: String?) throws -> Data {
