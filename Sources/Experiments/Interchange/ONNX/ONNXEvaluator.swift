@@ -8,17 +8,26 @@ struct ONNXEvaluator {
     var path: String
     var opset: Int
 
-    /// Values of all names, the constants and `inputs` among them.
+    /// Values of the outputs and of the names `wanted`; what nobody takes any more is dropped on the way.
     /// - Throws: ``ONNXError`` that names the node.
-    func run(_ model: ONNXModel, inputs: [String: ONNXTensor]) throws(ONNXError) -> [String: ONNXTensor] {
+    func run(
+        _ model: ONNXModel, inputs: [String: ONNXTensor], wanted: [String] = []
+    ) throws(ONNXError) -> [String: ONNXTensor] {
         var values = model.constants.merging(inputs) { _, given in given }
+        var last: [String: Int] = [:]
+        for (index, node) in model.nodes.enumerated() { for name in node.inputs { last[name] = index } }
+        for name in model.outputs + wanted { last[name] = model.nodes.count }
         var total = 0
-        for node in model.nodes {
+        for (index, node) in model.nodes.enumerated() {
             let results = try evaluate(node, values)
-            for (name, result) in zip(node.outputs, results) where !name.isEmpty {
+            for name in node.inputs where last[name] == index && model.constants[name] == nil {
+                total -= values.removeValue(forKey: name)?.count ?? 0
+            }
+            for (name, result) in zip(node.outputs, results) where !name.isEmpty && last[name] != nil {
                 total += result.count
                 guard total <= 4 * ONNXTensor.mostValues else {
-                    throw .badGraph(path: path, reason: "it computes more than \(4 * ONNXTensor.mostValues) values")
+                    throw .badGraph(
+                        path: path, reason: "it computes more than \(4 * ONNXTensor.mostValues) values at once")
                 }
                 values[name] = result
             }
@@ -206,18 +215,19 @@ struct ONNXOperation {
     }
 
     /// Places of the values of an array of `shape` that is repeated to `wide`.
-    static func places(_ shape: [Int], in wide: [Int]) -> [Int] {
+    static func places(_ shape: [Int], in wide: [Int]) -> [Int32] {
+        if shape == wide { return (0..<Int32(wide.reduce(1, *))).map { $0 } }
         let own = ONNXTensor.steps(shape)
         let skipped = wide.count - shape.count
         let steps = wide.indices.map { axis -> Int in
             axis < skipped || shape[axis - skipped] == 1 ? 0 : own[axis - skipped]
         }
-        var places: [Int] = []
+        var places: [Int32] = []
         places.reserveCapacity(wide.reduce(1, *))
         ONNXTensor.each(wide) { index in
             var place = 0
             for axis in steps.indices { place += index[axis] * steps[axis] }
-            places.append(place)
+            places.append(Int32(place))
         }
         return places
     }
@@ -232,9 +242,9 @@ struct ONNXOperation {
         var result = a
         result.shape = shape
         if a.isFloat {
-            result.floats = x.indices.map { float(a.floats[x[$0]], b.floats[y[$0]]) }
+            result.floats = x.indices.map { float(a.floats[Int(x[$0])], b.floats[Int(y[$0])]) }
         } else {
-            result.integers = x.indices.map { whole(a.integers[x[$0]], b.integers[y[$0]]) }
+            result.integers = x.indices.map { whole(a.integers[Int(x[$0])], b.integers[Int(y[$0])]) }
             // As wide as the type is.
             switch a.type {
             case .uint8: result.integers = result.integers.map { Int64(UInt8(truncatingIfNeeded: $0)) }
@@ -251,7 +261,7 @@ struct ONNXOperation {
         let shape = try Self.broadcast(a.shape, b.shape)
         let (x, y) = (Self.places(a.shape, in: shape), Self.places(b.shape, in: shape))
         let (p, q) = (a.asFloats, b.asFloats)
-        return ONNXTensor(.bool, shape, x.indices.map { p[x[$0]] == q[y[$0]] ? 1 : 0 })
+        return ONNXTensor(.bool, shape, x.indices.map { p[Int(x[$0])] == q[Int(y[$0])] ? 1 : 0 })
     }
 
     private func choice() throws(ONNXFault) -> ONNXTensor {
@@ -264,9 +274,13 @@ struct ONNXOperation {
         var result = a
         result.shape = shape
         if a.isFloat {
-            result.floats = w.indices.map { which.integers[w[$0]] != 0 ? a.floats[x[$0]] : b.floats[y[$0]] }
+            result.floats = w.indices.map {
+                which.integers[Int(w[$0])] != 0 ? a.floats[Int(x[$0])] : b.floats[Int(y[$0])]
+            }
         } else {
-            result.integers = w.indices.map { which.integers[w[$0]] != 0 ? a.integers[x[$0]] : b.integers[y[$0]] }
+            result.integers = w.indices.map {
+                which.integers[Int(w[$0])] != 0 ? a.integers[Int(x[$0])] : b.integers[Int(y[$0])]
+            }
         }
         return result
     }
@@ -388,7 +402,7 @@ struct ONNXOperation {
             throw ONNXFault("its bias does not fit")
         }
         let places = Self.places(c.shape, in: y.shape)
-        y.floats = y.floats.indices.map { y.floats[$0] + beta * c.floats[places[$0]] }
+        y.floats = y.floats.indices.map { y.floats[$0] + beta * c.floats[Int(places[$0])] }
         return y
     }
 
@@ -411,8 +425,8 @@ struct ONNXOperation {
             for row in 0..<m {
                 for column in 0..<n { sums[column] = 0 }
                 for inner in 0..<k {
-                    let factor = Double(left[x[index] * m * k + row * k + inner])
-                    let from = y[index] * k * n + inner * n
+                    let factor = Double(left[Int(x[index]) * m * k + row * k + inner])
+                    let from = Int(y[index]) * k * n + inner * n
                     for column in 0..<n { sums[column] += factor * Double(right[from + column]) }
                 }
                 for column in 0..<n { values[(index * m + row) * n + column] = Float(sums[column]) }

@@ -54,7 +54,7 @@ public enum ONNXImport {
             var given = [Float](repeating: 0, count: size)
             for (place, canonical) in tracer.inputPlaces.enumerated() { given[place] = values[Int(canonical)] }
             let all = try ONNXEvaluator(path: model.path, opset: model.opset).run(
-                model, inputs: [tracer.inputName: ONNXTensor(tracer.inputAxes, given)])
+                model, inputs: [tracer.inputName: ONNXTensor(tracer.inputAxes, given)], wanted: [tracer.logits])
             guard let wanted = all[tracer.logits]?.asFloats else { return }
             let found = try ONNXNetwork.logits(built, weights, values)
             let most = max(1, wanted.reduce(0) { max($0, abs($1)) })

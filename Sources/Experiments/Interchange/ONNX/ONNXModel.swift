@@ -316,7 +316,7 @@ struct ONNXModel {
             )
         }
         let shape = dims.map { Int($0) }
-        guard let count = ONNXTensor.count(shape) else {
+        guard let count = ONNXTensor.count(shape, most: ONNXTensor.mostStored) else {
             throw bad(name, "its shape \(shape.map(String.init).joined(separator: "x")) is too large")
         }
         func fits(_ found: Int) throws {

@@ -36,12 +36,12 @@ extension ONNXOperation {
     static func permuted(_ x: ONNXTensor, _ order: [Int]) -> ONNXTensor {
         let shape = order.map { x.shape[$0] }
         let steps = ONNXTensor.steps(x.shape)
-        var places: [Int] = []
+        var places: [Int32] = []
         places.reserveCapacity(x.count)
         ONNXTensor.each(shape) { index in
             var place = 0
             for axis in order.indices { place += index[axis] * steps[order[axis]] }
-            places.append(place)
+            places.append(Int32(place))
         }
         return x.gathered(shape, places)
     }
@@ -129,11 +129,11 @@ extension ONNXOperation {
         let (outer, inner) = (x.shape[..<axis].reduce(1, *), x.shape[(axis + 1)...].reduce(1, *))
         let shape = Array(x.shape[..<axis]) + indices.shape + Array(x.shape[(axis + 1)...])
         _ = try Self.sized(shape)
-        var places: [Int] = []
+        var places: [Int32] = []
         for first in 0..<outer {
             for index in wanted {
                 let from = (first * length + (index < 0 ? index + length : index)) * inner
-                places += from..<from + inner
+                places += Int32(from)..<Int32(from + inner)
             }
         }
         return x.gathered(shape, places)
@@ -169,11 +169,11 @@ extension ONNXOperation {
         let shape = ranges.map(\.count)
         _ = try Self.sized(shape)
         let own = ONNXTensor.steps(x.shape)
-        var places: [Int] = []
+        var places: [Int32] = []
         ONNXTensor.each(shape) { index in
             var place = 0
             for axis in index.indices { place += ranges[axis][index[axis]] * own[axis] }
-            places.append(place)
+            places.append(Int32(place))
         }
         return x.gathered(shape, places)
     }

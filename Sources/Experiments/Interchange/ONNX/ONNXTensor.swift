@@ -7,8 +7,10 @@ struct ONNXTensor: Equatable {
     var floats: [Float] = []
     var integers: [Int64] = []
 
-    /// No array that is computed may have more values.
-    static let mostValues = 1 << 25
+    /// No array that is computed may have more values: what a few bytes ask for stays small.
+    static let mostValues = 1 << 22
+    /// Values that a file may hold in one array; all of them must be there.
+    static let mostStored = 1 << 29
 
     init(_ shape: [Int], _ values: [Float]) {
         precondition(values.count == shape.reduce(1, *), "\(values.count) values of shape \(shape)")
@@ -66,10 +68,14 @@ struct ONNXTensor: Equatable {
     }
 
     /// The values at `places`, in that order.
-    func gathered(_ shape: [Int], _ places: [Int]) -> ONNXTensor {
+    func gathered(_ shape: [Int], _ places: [Int32]) -> ONNXTensor {
         var result = self
         result.shape = shape
-        if isFloat { result.floats = places.map { floats[$0] } } else { result.integers = places.map { integers[$0] } }
+        if isFloat {
+            result.floats = places.map { floats[Int($0)] }
+        } else {
+            result.integers = places.map { integers[Int($0)] }
+        }
         return result
     }
 
@@ -81,12 +87,12 @@ struct ONNXTensor: Equatable {
     }
 
     /// The product of lengths; nil where it is no size that is computed with.
-    static func count(_ shape: [Int]) -> Int? {
+    static func count(_ shape: [Int], most: Int = mostValues) -> Int? {
         var count = 1
         for length in shape {
             guard length >= 0 else { return nil }
             let (product, overflow) = count.multipliedReportingOverflow(by: length)
-            if overflow || product > mostValues { return nil }
+            if overflow || product > most { return nil }
             count = product
         }
         return count

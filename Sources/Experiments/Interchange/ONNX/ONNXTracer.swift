@@ -347,7 +347,7 @@ struct ONNXTracer {
         let plane = shape.count / channels
         var each = [Float?](repeating: nil, count: channels)
         for (index, place) in from.places.enumerated() {
-            let (channel, value) = (Int(place) / plane, constant.floats[places[index]])
+            let (channel, value) = (Int(place) / plane, constant.floats[Int(places[index])])
             if let known = each[channel], known != value {
                 throw unsupported(node, "its constant differs within a channel")
             }
@@ -463,6 +463,9 @@ struct ONNXTracer {
         _ kind: ONNXPiece.Kind, _ from: Flow, _ node: ONNXNode, _ shape: TensorShape, _ axes: [Int]
     ) throws(ONNXError) -> Flow {
         guard pieces.count < 10_000 else { throw .badGraph(path: model.path, reason: "it has more than 10,000 layers") }
+        guard ONNXTensor.count(shape.axes) != nil else {
+            throw unsupported(node, "it gives \(shape) values, more than are followed here")
+        }
         pieces.append(ONNXPiece(kind: kind, inputs: [from.piece], shape: shape, node: node.title))
         let isMoved = shape == pieces[from.piece].shape && axes == from.shape
         return Flow(

@@ -134,7 +134,7 @@ extension ONNXOperation {
         // Where the largest lies in the whole array, counted along rows or (storage_order 1) along columns.
         let isByColumns = node.int("storage_order", or: 0) == 1
         let (rows, reversed) = (ONNXTensor.steps(windows.input), ONNXTensor.steps(windows.input.reversed()))
-        var (places, indices): ([Int], [Int64]) = ([], [])
+        var (places, indices): ([Int32], [Int64]) = ([], [])
         for image in 0..<x.shape[0] * x.shape[1] {
             for window in taps {
                 guard var best = window.first.map({ $0.place }) else { throw ONNXFault("a window lies outside") }
@@ -142,7 +142,7 @@ extension ONNXOperation {
                     let (a, b) = (image * plane + place, image * plane + best)
                     if x.isFloat ? x.floats[a] > x.floats[b] : x.integers[a] > x.integers[b] { best = place }
                 }
-                places.append(image * plane + best)
+                places.append(Int32(image * plane + best))
                 var index = best
                 if isByColumns {
                     index = 0
