@@ -48,7 +48,7 @@ let package = Package(
         // Plain loops over whole layers are compared with: unoptimised, those would take minutes.
         .testTarget(
             name: "EngineTests", dependencies: ["Engine", "CPrimitives"], swiftSettings: [.unsafeFlags(["-O"])]),
-        .testTarget(name: "ExperimentsTests", dependencies: ["Experiments"]),
+        .testTarget(name: "ExperimentsTests", dependencies: ["Experiments", "CImages"]),
         .testTarget(name: "TUITests", dependencies: ["TUI"], exclude: ["Golden"]),
         .testTarget(name: "WorkbenchTests", dependencies: ["Experiments"]),
     ],

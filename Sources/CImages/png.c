@@ -84,3 +84,21 @@ bool wb_png_read(const uint8_t *bytes, size_t count, wb_image_info *info, wb_ras
     png_destroy_read_struct(&png, &head, NULL);
     return true;
 }
+
+size_t wb_png_size_limit(int width, int height) {
+    png_image image = {.version = PNG_IMAGE_VERSION, .format = PNG_FORMAT_RGB};
+    image.width = (png_uint_32)width;
+    image.height = (png_uint_32)height;
+    return PNG_IMAGE_PNG_SIZE_MAX(image);
+}
+
+int64_t wb_png_encode(const uint8_t *pixels, int width, int height, uint8_t *output, size_t capacity) {
+    // The simple interface of libpng catches its own errors.
+    png_image image = {.version = PNG_IMAGE_VERSION, .format = PNG_FORMAT_RGB};
+    image.width = (png_uint_32)width;
+    image.height = (png_uint_32)height;
+    png_alloc_size_t size = capacity;
+    int written = png_image_write_to_memory(&image, output, &size, 0, pixels, 0, NULL);
+    png_image_free(&image);
+    return written ? (int64_t)size : -1;
+}

@@ -7,7 +7,8 @@ extension ConfusionChart {
         let classes = counts.count
         let names = (0..<classes).map { truncated(name($0), to: 18, glyphs: .braille) }
         let longest = Double(names.map(displayWidth).max() ?? 0) * 7
-        let digits = (0..<classes).flatMap { row in (0..<classes).map { count(row, $0) } }.max().map { "\($0)".count } ?? 1
+        let digits =
+            (0..<classes).flatMap { row in (0..<classes).map { count(row, $0) } }.max().map { "\($0)".count } ?? 1
         let cell = max(22.0, Double(digits) * 7 + 8)
         // Names lie over their columns where they have room, else they are numbered.
         let areNamed = longest <= cell - 4

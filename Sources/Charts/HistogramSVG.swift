@@ -40,7 +40,9 @@ public struct HistogramSheet: Sendable {
             svg.text(Format.number(panel.range.lowerBound), left, floor + 16, fill: SVG.colour(.dim))
             svg.text(
                 Format.number(panel.range.upperBound), left + width, floor + 16, anchor: .end, fill: SVG.colour(.dim))
-            svg.text("most: \(Format.count(Int(highest)))", left + width / 2, floor + 16, anchor: .middle, fill: SVG.colour(.dim))
+            svg.text(
+                "most: \(Format.count(Int(highest)))", left + width / 2, floor + 16, anchor: .middle,
+                fill: SVG.colour(.dim))
         }
         return svg.document
     }

@@ -32,6 +32,12 @@ bool wb_image_decode(
     const uint8_t *_Nonnull bytes, size_t count, int channels, int height, int width, uint8_t *_Nonnull planes,
     char *_Nonnull error);
 
+/// Bytes that wb_png_encode may need for a picture of this size.
+size_t wb_png_size_limit(int width, int height);
+
+/// Writes `width` x `height` interleaved RGB pixels as a PNG file. Returns its bytes, or -1 where it did not work.
+int64_t wb_png_encode(const uint8_t *_Nonnull pixels, int width, int height, uint8_t *_Nonnull output, size_t capacity);
+
 /// Stretches planes to another size with a triangle filter whose support grows with the shrinking (antialiased; the
 /// same filter and rounding as Pillow's BILINEAR, so enlarging is plain bilinear). False: out of memory.
 bool wb_image_resize(

@@ -48,7 +48,7 @@ struct JSONText {
             case "\n": quoted += "\\n"
             case "\t": quoted += "\\t"
             case "\u{00}"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{200E}", "\u{200F}", "\u{061C}",
-                "\u{2028}"..."\u{202E}", "\u{2066}"..."\u{2069}":
+                "\u{2028}"..."\u{202E}", "\u{2066}"..."\u{2069}", "\u{FEFF}":
                 let digits = String(scalar.value, radix: 16)
                 quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
             default: quoted.unicodeScalars.append(scalar)

@@ -77,7 +77,8 @@ struct TensorMatching {
                 places[prefix] = place
                 groups.append(Group(prefix: prefix))
             }
-            groups[place].members[role] = tensor
+            // Two that mean the same, "kernel" beside "weight": both stay, and the group fits no layer.
+            groups[place].members[groups[place].members[role] == nil ? role : tensor.name] = tensor
         }
         groups.sort { Self.precedes($0.prefix, $1.prefix) }
         var values: [ParameterValues] = []
@@ -111,15 +112,36 @@ struct TensorMatching {
         String(shape.name.split(separator: ".").last ?? "")
     }
 
-    /// Runs of digits compare as numbers.
-    private static func precedes(_ a: String, _ b: String) -> Bool {
-        func pieces(_ text: String) -> [(number: Int, text: String)] {
-            text.split(separator: ".").map { (Int($0.drop { !$0.isNumber }) ?? -1, String($0.prefix { !$0.isNumber })) }
+    /// Runs of digits compare as numbers: "block_9" is before "block_10".
+    static func precedes(_ a: String, _ b: String) -> Bool {
+        let (x, y) = (pieces(a), pieces(b))
+        for (left, right) in zip(x, y) where left != right {
+            switch (left, right) {
+            case (.text(let left), .text(let right)): return left < right
+            // Of two runs of digits without leading zeros the longer is the larger number.
+            case (.digits(let left), .digits(let right)):
+                return left.count == right.count ? left < right : left.count < right.count
+            case (.digits, .text): return true
+            case (.text, .digits): return false
+            }
         }
-        for (x, y) in zip(pieces(a), pieces(b)) {
-            if x.text != y.text { return x.text < y.text }
-            if x.number != y.number { return x.number < y.number }
+        return x.count == y.count ? a < b : x.count < y.count
+    }
+
+    private enum Piece: Equatable {
+        case digits(String), text(String)
+    }
+
+    private static func pieces(_ text: String) -> [Piece] {
+        func isDigit(_ scalar: Unicode.Scalar) -> Bool { ("0"..."9").contains(scalar) }
+        var pieces: [Piece] = []
+        var rest = Substring(text).unicodeScalars
+        while let first = rest.first {
+            let run = rest.prefix { isDigit($0) == isDigit(first) }
+            pieces.append(
+                isDigit(first) ? .digits(String(Substring(run.drop { $0 == "0" }))) : .text(String(Substring(run))))
+            rest = rest.dropFirst(run.count)
         }
-        return a.count == b.count ? a < b : a.count < b.count
+        return pieces
     }
 }
