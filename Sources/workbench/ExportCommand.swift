@@ -11,7 +11,7 @@ struct ExportCommand: ParsableCommand {
         discussion: """
             The ending of --to says what is written: .onnx (float32, with --half half floats; a variant in bytes as quantized \
             nodes), .tflite (the same for LiteRT; of the variant dynamic only weights are bytes), .c (C99 without dependencies, with a header and an example of its use), .safetensors (weights with network, preprocessing and classes), .json (the whole session but its weights), .csv \
-            (its curves). With --raw an ONNX model takes examples as they come and does the preprocessing itself; without, its \
+            (its curves). A folder gets TensorBoard's event files: curves, pictures of the last evaluation, hyperparameters. With --raw an ONNX model takes examples as they come and does the preprocessing itself; without, its \
             metadata say how that is done. Nothing that exists is replaced without --force.
             """)
 
@@ -27,7 +27,9 @@ struct ExportCommand: ParsableCommand {
 
     func run() throws {
         let path = sessionOptions.path(of: session)
-        if (to as NSString).pathExtension.lowercased() == "c" { return try writeC(path) }
+        let ending = (to as NSString).pathExtension.lowercased()
+        if ending == "c" { return try writeC(path) }
+        if ending.isEmpty || to.hasSuffix("/") { return try writeAll(TensorBoardExport.files(session: path), in: to) }
         let data = try encoded(path)
         try FileOutput.write(data, to: to, force: force)
         let hash = FileOutput.sha256(data)
@@ -43,11 +45,23 @@ struct ExportCommand: ParsableCommand {
         let name = ((to as NSString).lastPathComponent as NSString).deletingPathExtension
         let folder = (to as NSString).deletingLastPathComponent
         let files = try ModelExport.c(model(path), name: name)
-        let places = files.map { folder.isEmpty ? $0.name : "\(folder)/\($0.name)" }
+        try writeAll(files, in: folder.isEmpty ? "." : folder)
+    }
+
+    /// Files in a folder, which is made where it is not there.
+    private func writeAll(_ files: [(name: String, bytes: Data)], in folder: String) throws {
+        let places = files.map { (folder as NSString).appendingPathComponent($0.name) }
         for place in places where !force && FileManager.default.fileExists(atPath: place) {
             throw ExportError.exists(path: place)
         }
         for (file, place) in zip(files, places) {
+            do {
+                try FileManager.default.createDirectory(
+                    atPath: (place as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+            } catch {
+                throw ExportError.failed(
+                    path: place, doing: "making its folder", reason: (error as NSError).localizedDescription)
+            }
             try FileOutput.write(file.bytes, to: place, force: force)
             if json {
                 Output.line(

@@ -108,21 +108,21 @@ import Testing
 
     /// A model whose one tensor lies in another file.
     private func outside(_ location: String, offset: String? = nil, length: String? = nil) -> [UInt8] {
-        var tensor = ProtobufMessage()
-        tensor.add(1, [2, 2])
-        tensor.add(2, 1)
-        tensor.add(8, "w")
+        var tensor = ProtobufWriter()
+        tensor.packed(field: 1, [2, 2])
+        tensor.varint(field: 2, 1)
+        tensor.string(field: 8, "w")
         for (key, value) in [("location", location), ("offset", offset), ("length", length)] {
             guard let value else { continue }
-            var entry = ProtobufMessage()
-            entry.add(1, key)
-            entry.add(2, value)
-            tensor.add(13, entry)
+            var entry = ProtobufWriter()
+            entry.string(field: 1, key)
+            entry.string(field: 2, value)
+            tensor.bytes(field: 13, entry.bytes)
         }
-        tensor.add(14, 1)
-        var (graph, model) = (ProtobufMessage(), ProtobufMessage())
-        graph.add(5, tensor)
-        model.add(7, graph)
+        tensor.varint(field: 14, 1)
+        var (graph, model) = (ProtobufWriter(), ProtobufWriter())
+        graph.bytes(field: 5, tensor.bytes)
+        model.bytes(field: 7, graph.bytes)
         return model.bytes
     }
 

@@ -32,6 +32,9 @@ import Testing
         for file in ["d.json", "d.csv", "d.c", "d.tflite"] {
             #expect(try program.run("export", "d.session", "--to", file).status == 0)
         }
+        let board = try program.run("export", "d.session", "--to", "runs/first", "--json")
+        #expect(
+            board.status == 0 && (board.last["path"] as? String)?.contains("runs/first/events.out.tfevents") == true)
         for file in ["d.h", "d_main.c"] {
             #expect(FileManager.default.fileExists(atPath: program.folder.appendingPathComponent(file).path))
         }

@@ -29,22 +29,22 @@ enum ONNXAttribute: Equatable {
     case ints([Int])
     case text(String)
 
-    fileprivate func message(_ name: String) -> ProtobufMessage {
-        var message = ProtobufMessage()
-        message.add(1, name)
+    fileprivate func message(_ name: String) -> ProtobufWriter {
+        var message = ProtobufWriter()
+        message.string(field: 1, name)
         switch self {
         case .float(let value):
-            message.add(2, value)
-            message.add(20, 1)
+            message.float(field: 2, value)
+            message.varint(field: 20, 1)
         case .int(let value):
-            message.add(3, value)
-            message.add(20, 2)
+            message.varint(field: 3, value)
+            message.varint(field: 20, 2)
         case .text(let value):
-            message.add(4, value)
-            message.add(20, 3)
+            message.string(field: 4, value)
+            message.varint(field: 20, 3)
         case .ints(let values):
-            for value in values { message.add(8, value) }
-            message.add(20, 7)
+            for value in values { message.varint(field: 8, value) }
+            message.varint(field: 20, 7)
         }
         return message
     }
@@ -52,9 +52,8 @@ enum ONNXAttribute: Equatable {
 
 /// Collects nodes and constants.
 struct ONNXGraphBuilder {
-    /// Constants of weights are half floats, which a Cast brings back where they are needed.
-    private var graph = ProtobufMessage()
-    private var constants = ProtobufMessage()
+    private var graph = ProtobufWriter()
+    private var constants = ProtobufWriter()
     private var names: Set<String> = []
 
     /// A name that nobody has, beginning with `wish`.
@@ -73,24 +72,24 @@ struct ONNXGraphBuilder {
         _ operation: String, _ inputs: [String], as output: String, _ attributes: [(String, ONNXAttribute)] = []
     ) -> String {
         let output = name(output)
-        var node = ProtobufMessage()
-        for input in inputs { node.add(1, input) }
-        node.add(2, output)
-        node.add(3, "\(operation) \(output)")
-        node.add(4, operation)
-        for (name, attribute) in attributes { node.add(5, attribute.message(name)) }
-        graph.add(1, node)
+        var node = ProtobufWriter()
+        for input in inputs { node.string(field: 1, input) }
+        node.string(field: 2, output)
+        node.string(field: 3, "\(operation) \(output)")
+        node.string(field: 4, operation)
+        for (name, attribute) in attributes { node.bytes(field: 5, attribute.message(name).bytes) }
+        graph.bytes(field: 1, node.bytes)
         return output
     }
 
     private mutating func constant(_ wish: String, _ type: ONNXType, _ shape: [Int], _ bytes: [UInt8]) -> String {
         let name = name(wish)
-        var tensor = ProtobufMessage()
-        tensor.add(1, shape)
-        tensor.add(2, type.rawValue)
-        tensor.add(8, name)
-        tensor.add(9, bytes)
-        constants.add(5, tensor)
+        var tensor = ProtobufWriter()
+        tensor.packed(field: 1, shape)
+        tensor.varint(field: 2, type.rawValue)
+        tensor.string(field: 8, name)
+        tensor.bytes(field: 9, bytes)
+        constants.bytes(field: 5, tensor.bytes)
         return name
     }
 
@@ -122,22 +121,22 @@ struct ONNXGraphBuilder {
         constant(name, .int64, [values.count], Self.raw(values))
     }
 
-    private static func value(_ name: String, _ type: ONNXType, _ shape: [Int]) -> ProtobufMessage {
-        var dimensions = ProtobufMessage()
-        var batch = ProtobufMessage()
-        batch.add(2, "n")
-        dimensions.add(1, batch)
+    private static func value(_ name: String, _ type: ONNXType, _ shape: [Int]) -> ProtobufWriter {
+        var dimensions = ProtobufWriter()
+        var batch = ProtobufWriter()
+        batch.string(field: 2, "n")
+        dimensions.bytes(field: 1, batch.bytes)
         for length in shape {
-            var dimension = ProtobufMessage()
-            dimension.add(1, length)
-            dimensions.add(1, dimension)
+            var dimension = ProtobufWriter()
+            dimension.varint(field: 1, length)
+            dimensions.bytes(field: 1, dimension.bytes)
         }
-        var (tensor, kind, value) = (ProtobufMessage(), ProtobufMessage(), ProtobufMessage())
-        tensor.add(1, type.rawValue)
-        tensor.add(2, dimensions)
-        kind.add(1, tensor)
-        value.add(1, name)
-        value.add(2, kind)
+        var (tensor, kind, value) = (ProtobufWriter(), ProtobufWriter(), ProtobufWriter())
+        tensor.varint(field: 1, type.rawValue)
+        tensor.bytes(field: 2, dimensions.bytes)
+        kind.bytes(field: 1, tensor.bytes)
+        value.string(field: 1, name)
+        value.bytes(field: 2, kind.bytes)
         return value
     }
 
@@ -147,25 +146,25 @@ struct ONNXGraphBuilder {
         metadata: [(String, String)]
     ) -> [UInt8] {
         var graph = graph
-        graph.add(2, name)
+        graph.string(field: 2, name)
         var bytes = graph.bytes + constants.bytes
-        var rest = ProtobufMessage()
-        rest.add(11, Self.value(input.name, input.type, input.shape))
-        rest.add(12, Self.value(output.name, .float, output.shape))
+        var rest = ProtobufWriter()
+        rest.bytes(field: 11, Self.value(input.name, input.type, input.shape).bytes)
+        rest.bytes(field: 12, Self.value(output.name, .float, output.shape).bytes)
         bytes += rest.bytes
-        var model = ProtobufMessage()
-        model.add(1, 8)
-        model.add(2, "workbench")
-        model.add(7, bytes)
-        var opset = ProtobufMessage()
-        opset.add(1, "")
-        opset.add(2, 17)
-        model.add(8, opset)
+        var model = ProtobufWriter()
+        model.varint(field: 1, 8)
+        model.string(field: 2, "workbench")
+        model.bytes(field: 7, bytes)
+        var opset = ProtobufWriter()
+        opset.string(field: 1, "")
+        opset.varint(field: 2, 17)
+        model.bytes(field: 8, opset.bytes)
         for (key, value) in metadata {
-            var entry = ProtobufMessage()
-            entry.add(1, key)
-            entry.add(2, value)
-            model.add(14, entry)
+            var entry = ProtobufWriter()
+            entry.string(field: 1, key)
+            entry.string(field: 2, value)
+            model.bytes(field: 14, entry.bytes)
         }
         return model.bytes
     }

@@ -276,9 +276,9 @@ struct ONNXModel {
     /// Reads a TensorProto by itself, as test data have it.
     static func tensor(_ bytes: [UInt8], path: String) throws(ONNXError) -> ONNXTensor {
         // A model whose graph has this one constant.
-        var (graph, model) = (ProtobufMessage(), ProtobufMessage())
-        graph.add(5, bytes)
-        model.add(7, graph)
+        var (graph, model) = (ProtobufWriter(), ProtobufWriter())
+        graph.bytes(field: 5, bytes)
+        model.bytes(field: 7, graph.bytes)
         guard let tensor = try ONNXModel(model.bytes, path: path).constants.values.first else {
             throw .noGraph(path: path)
         }

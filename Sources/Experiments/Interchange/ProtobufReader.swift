@@ -1,4 +1,4 @@
-// Protobuf: the wire format of Protocol Buffers, read without copies and written into bytes.
+// ProtobufReader: the wire format of Protocol Buffers, read without copies.
 //
 // A reader of our own, as a general one makes an object of each message: a few bytes of a file would become hundreds in memory.
 
@@ -127,50 +127,5 @@ struct ProtobufReader {
             }
         default: throw ProtobufError(offset: offset, reason: "something else in the place of floats")
         }
-    }
-}
-
-/// A message that is being written.
-struct ProtobufMessage {
-    private(set) var bytes: [UInt8] = []
-
-    private mutating func put(_ value: UInt64) {
-        var value = value
-        while value >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: value) | 0x80)
-            value >>= 7
-        }
-        bytes.append(UInt8(value))
-    }
-
-    mutating func add(_ field: Int, _ value: Int) {
-        put(UInt64(field) << 3)
-        put(UInt64(bitPattern: Int64(value)))
-    }
-
-    mutating func add(_ field: Int, _ value: Float) {
-        put(UInt64(field) << 3 | 5)
-        withUnsafeBytes(of: value.bitPattern.littleEndian) { bytes.append(contentsOf: $0) }
-    }
-
-    mutating func add(_ field: Int, _ value: some Collection<UInt8>) {
-        put(UInt64(field) << 3 | 2)
-        put(UInt64(value.count))
-        bytes.append(contentsOf: value)
-    }
-
-    mutating func add(_ field: Int, _ value: String) { add(field, value.utf8) }
-
-    mutating func add(_ field: Int, _ value: ProtobufMessage) { add(field, value.bytes) }
-
-    /// Numbers, packed.
-    mutating func add(_ field: Int, _ values: [Int]) {
-        var packed = ProtobufMessage()
-        for value in values { packed.put(UInt64(bitPattern: Int64(value))) }
-        add(field, packed.bytes)
-    }
-
-    mutating func add(_ field: Int, _ values: [Float]) {
-        add(field, values.flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) } })
     }
 }
