@@ -4,6 +4,7 @@ import Charts
 import Engine
 import Experiments
 import Foundation
+import TUI
 
 struct ExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -11,12 +12,13 @@ struct ExportCommand: ParsableCommand {
         discussion: """
             The ending of --to says what is written: .onnx (float32, with --half half floats; a variant in bytes as quantized \
             nodes), .tflite (the same for LiteRT; of the variant dynamic only weights are bytes), .c (C99 without dependencies, with a header and an example of its use), .safetensors (weights with network, preprocessing and classes), .json (the whole session but its weights), .csv \
-            (its curves). A folder gets TensorBoard's event files: curves, pictures of the last evaluation, hyperparameters. With --raw an ONNX model takes examples as they come and does the preprocessing itself; without, its \
+            (its curves), .svg (the chart that --chart names). A folder gets TensorBoard's event files: curves, pictures of the last evaluation, hyperparameters. With --raw an ONNX model takes examples as they come and does the preprocessing itself; without, its \
             metadata say how that is done. Nothing that exists is replaced without --force.
             """)
 
     @Argument(help: "The session: a file, or its name in the sessions folder.") var session: String
     @Option(help: ArgumentHelp("The file to write.", valueName: "file")) var to: String
+    @Option(help: "A chart of the session as .svg: loss, accuracy, roc, pr, confusion, …") var chart: String?
     @Option(help: "A smaller variant that `compare` has kept in the session, such as int8.") var variant: String?
     @Flag(help: "The best checkpoint instead of the last.") var best = false
     @Flag(help: "ONNX: the preprocessing is part of the model.") var raw = false
@@ -79,7 +81,14 @@ struct ExportCommand: ParsableCommand {
         guard ending == "onnx" || !raw && !half else {
             throw ValidationError("--\(raw ? "raw" : "half") goes with a file .onnx.")
         }
+        if let chart {
+            guard ending == "svg" else { throw ValidationError("--chart goes with a file .svg.") }
+            return try ChartExport.svg(session: path, chart: chart)
+        }
         switch ending {
+        case "svg":
+            let names = try ChartExport.names(session: path).joined(separator: ", ")
+            throw ValidationError("Name the chart by --chart: \(names).")
         case "json": return try SessionJSON.encode(session: path)
         case "csv": return try SessionCSV.encode(session: path)
         case "onnx": return try ModelExport.onnx(model(path), includesPreprocessing: raw, half: half)
@@ -90,7 +99,7 @@ struct ExportCommand: ParsableCommand {
             return try ModelExport.safetensors(model(path), session: path, variant: variant)
         default:
             throw ExportError.unknownEnding(
-                path: to, known: [".onnx", ".tflite", ".c", ".safetensors", ".json", ".csv"])
+                path: to, known: [".onnx", ".tflite", ".c", ".safetensors", ".json", ".csv", ".svg"])
         }
     }
 

@@ -32,6 +32,10 @@ import Testing
         for file in ["d.json", "d.csv", "d.c", "d.tflite"] {
             #expect(try program.run("export", "d.session", "--to", file).status == 0)
         }
+        let chart = try program.run("export", "d.session", "--to", "c.svg", "--chart", "confusion")
+        #expect(chart.status == 0)
+        #expect(try program.run("export", "d.session", "--to", "e.svg", "--chart", "cake").status == 2)
+        #expect(try program.run("export", "d.session", "--to", "e.svg").error.contains("roc"))
         let board = try program.run("export", "d.session", "--to", "runs/first", "--json")
         #expect(
             board.status == 0 && (board.last["path"] as? String)?.contains("runs/first/events.out.tfevents") == true)

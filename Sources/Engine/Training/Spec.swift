@@ -20,7 +20,7 @@ public struct Spec: Sendable, Equatable {
 /// Which examples, and how they are split and preprocessed.
 public struct DataSpec: Sendable, Equatable {
     /// A built-in or made-up set (`digits`, `breast-cancer`, `iris`, `wine`, `two-moons`, `spirals`, `friedman`, `shapes`)
-    /// or a kind of files (`mnist`, `idx`, `cifar10`, `csv`, `folder`) that `path` points to.
+    /// or a kind of files (`mnist`, `idx`, `cifar10`, `npz`, `npy`, `csv`, `folder`) that `path` points to.
     public var dataset: String
     /// A file or folder; nil for built-in sets.
     public var path: String?

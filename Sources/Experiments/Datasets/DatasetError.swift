@@ -22,6 +22,8 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
     case unrecognised(path: String)
     /// A file of a known binary kind whose content is wrong.
     case damaged(path: String, problem: String)
+    /// NumPy's arrays that are well written but no examples.
+    case arrays(path: String, problem: String)
     /// Images and labels that do not belong together.
     case countsDiffer(images: String, imageCount: Int, labels: String, labelCount: Int)
     /// The file that belongs to another one is not there.
@@ -84,9 +86,10 @@ public enum DatasetError: Error, Equatable, CustomStringConvertible {
             "\(what) would take \(bytes >> 20) MiB of memory, but only \(available >> 20) MiB can be had: use fewer or "
                 + "smaller examples (data.resize, data.grey)"
         case .unrecognised(let path):
-            "\(path) holds no data that is known here: expected a CSV file, IDX files (train-images-idx3-ubyte, plain "
-                + "or .gz), CIFAR-10 binary files (data_batch_1.bin) or one folder of PNG or JPEG images a class"
+            "\(path) holds no data that is known here: expected a CSV file, NumPy arrays (.npz, .npy), IDX files "
+                + "(train-images-idx3-ubyte, plain or .gz), CIFAR-10 binary files (data_batch_1.bin) or one folder of PNG or JPEG images a class"
         case .damaged(let path, let problem): "\(path) is damaged or of another kind: \(problem)"
+        case .arrays(let path, let problem): "\(path): \(problem)"
         case .countsDiffer(let images, let imageCount, let labels, let labelCount):
             "\(images) holds \(imageCount) images, but \(labels) holds \(labelCount) labels"
         case .partnerMissing(let path, let needed): "\(path) needs \(needed) beside it, which is not there"

@@ -7,7 +7,7 @@ public enum DatasetLoader {
     /// Sets that need no files.
     public static let builtInNames = BuiltInSets.names + MadeUpSets.names
     /// Kinds of files; `dataset` says one of them, or any name when there is a path.
-    public static let fileKinds = ["mnist", "idx", "cifar10", "csv", "folder"]
+    public static let fileKinds = ["mnist", "idx", "cifar10", "npz", "npy", "csv", "folder"]
 
     /// Loads a whole data set into memory. With a path the content decides what is read and `dataset` is a label;
     /// images are made grey and resized as the spec says. The order of examples and classes is the same every time.
@@ -72,6 +72,10 @@ public enum DatasetLoader {
             if IDXFiles.looksLike(start) || IDXFiles.isImagesName(path.name) {
                 return try IDXFiles.load(images: path, name: spec.dataset)
             }
+            if NPYFiles.isArchive(start) { return try NPYFiles.load(archive: path, spec, for: loss) }
+            if NPYFiles.isArray(start) || NPYFiles.isArrayName(path.name) {
+                return try NPYFiles.load(file: path, spec, for: loss)
+            }
             if start.contains(0) { throw .unrecognised(path: path.text) }
             let bytes = try FileBytes.read(path, limit: CSVTable.maximumFileBytes)
             return try TableLoader.load(
@@ -85,6 +89,7 @@ public enum DatasetLoader {
             if let batches = CIFARFiles.batchesFolder(path, names: names) {
                 return try CIFARFiles.load(folder: batches, name: spec.dataset)
             }
+            if names.contains(where: NPYFiles.isArrayName) { return try NPYFiles.load(folder: path, spec, for: loss) }
             return try ImageFolder.load(
                 path, name: spec.dataset, resize: spec.resize, grey: spec.grey, stream: spec.stream,
                 cacheBytes: spec.cache << 20)
