@@ -94,6 +94,26 @@ import Testing
         #expect(String(decoding: try SessionCSV.encode(session: session([])), as: UTF8.self) == "step,seconds\r\n")
     }
 
+    /// A cross-validation has its folds, each with its own curves.
+    @Test func foldsAreThere() throws {
+        let (spec, yaml) = try SpecFile.parse(
+            yaml: ModelFileTests.table, file: "t", overrides: [("training.epochs", "2")])
+        let path = folder["folds.session"]
+        let validation = try CrossValidation(
+            FoldPlan(spec: spec, yaml: yaml, folds: 3, shuffles: true), path: path, workers: 1, programVersion: "0",
+            command: [])
+        _ = try validation.run(RunObserver(events: { _ in }, complaint: { Issue.record("\($0)") }))
+        let json = try object(SessionJSON.encode(session: path))
+        let folds = try #require(json["folds"] as? [[String: Any]])
+        #expect(folds.count == 3 && folds.map { $0["run"] as? Int } == [2, 3, 4])
+        for fold in folds { #expect((fold["events"] as? [Any])?.isEmpty == false) }
+        let files = try TensorBoardExport.files(session: path)
+        #expect(files.map { $0.name.split(separator: "/").count } == [1, 2, 2, 2])
+        #expect(files.dropFirst().map { String($0.name.prefix(6)) } == ["fold1/", "fold2/", "fold3/"])
+        #expect(files.allSatisfy { $0.bytes.count > 100 })
+        #expect(throws: ModelError.self) { try TrainedModel(session: path) }
+    }
+
     @Test func aFileIsThereWholeOrNotAtAll() throws {
         let (first, second) = (Data("first".utf8), Data((0..<300_000).map { UInt8(truncatingIfNeeded: $0) }))
         let path = folder["a"]

@@ -42,18 +42,27 @@ struct NPYSource {
         }
     }
 
+    /// The bytes of the values alone, in an array with room for so many.
+    func readValues(reserving capacity: Int) throws(DatasetError) -> [UInt8] {
+        var bytes = try readBytes(reserving: capacity + header.length)
+        bytes.removeFirst(header.length)
+        return bytes
+    }
+
     /// All of it.
-    func read() throws(DatasetError) -> NPYArray {
+    func read() throws(DatasetError) -> NPYArray { NPYArray(header: header, bytes: try readBytes(reserving: 0)) }
+
+    private func readBytes(reserving capacity: Int) throws(DatasetError) -> [UInt8] {
         let bytes: [UInt8]
         switch place {
         case .file(let file): bytes = try FileBytes.read(file, limit: NPYFiles.maximumFileBytes)
-        case .entry(let archive, let entry): bytes = try archive.unpack(entry)
+        case .entry(let archive, let entry): bytes = try archive.unpack(entry, reserving: capacity)
         }
         // A file can change between two looks.
         guard bytes.count == header.length + header.valueBytes else {
             throw .damaged(path: path, problem: "it changes while it is read")
         }
-        return NPYArray(header: header, bytes: bytes)
+        return bytes
     }
 }
 

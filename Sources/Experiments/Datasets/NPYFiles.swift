@@ -236,9 +236,9 @@ enum NPYFiles {
             }
             return (Array(repeating: 0, count: targets.count), ["y"], targets)
         }
-        var values: [Int] = []
-        for part in parts {
-            let array = try part.labels.read()
+        let arrays = try parts.map { (part) throws(DatasetError) in (part, try part.labels.read()) }
+        var found: Set<Int> = []
+        for (part, array) in arrays {
             for place in 0..<part.count {
                 guard let value = array.integer(place) else {
                     throw .arrays(
@@ -247,17 +247,20 @@ enum NPYFiles {
                             "the label of example \(place) is \(array.double(place)), but classes are whole numbers "
                             + "(numbers to predict from tables want training.loss mean_squared_error)")
                 }
-                values.append(value)
+                if found.insert(value).inserted, found.count > mostClasses {
+                    throw .arrays(path: part.labels.path, problem: "it has more than \(mostClasses) different labels")
+                }
             }
-        }
-        var found: Set<Int> = []
-        for value in values where found.insert(value).inserted && found.count > mostClasses {
-            throw .arrays(path: parts[0].labels.path, problem: "it has more than \(mostClasses) different labels")
         }
         let classes = found.sorted()
         guard classes.count > 1 else { throw .tooFewClasses(path: path, found: classes.map(String.init)) }
         let index = Dictionary(uniqueKeysWithValues: zip(classes, 0...).map { ($0, Int32($1)) })
-        return (values.map { index[$0] ?? 0 }, classes.map(String.init), nil)
+        var labels: [Int32] = []
+        labels.reserveCapacity(parts.reduce(0) { $0 + $1.count })
+        for (part, array) in arrays {
+            for place in 0..<part.count { labels.append(array.integer(place).flatMap { index[$0] } ?? 0) }
+        }
+        return (labels, classes.map(String.init), nil)
     }
 
     // MARK: Tables
@@ -334,10 +337,18 @@ enum NPYFiles {
 
     private static func pixels(_ parts: [Part], _ layout: ImageLayout) throws(DatasetError) -> [UInt8] {
         let plane = layout.height * layout.width
+        let total = parts.reduce(0) { $0 + $1.count } * plane * layout.channels
         var pixels: [UInt8] = []
-        pixels.reserveCapacity(parts.reduce(0) { $0 + $1.count } * plane * layout.channels)
         var scale: Scale?
         for part in parts {
+            let header = part.inputs.header
+            if pixels.isEmpty, header.element == .unsigned(bytes: 1), !header.isFortran, layout.channels == 1 {
+                // These are the pixels already: with room for the others they stay where they were unpacked to.
+                pixels = try part.inputs.readValues(reserving: total)
+                scale = .asItIs
+                continue
+            }
+            pixels.reserveCapacity(total)
             let array = try part.inputs.read()
             let own = try self.scale(of: array, path: part.inputs.path)
             // A test part of whole numbers beside fractions would be another picture of the same values.

@@ -124,17 +124,19 @@ struct ZipArchive {
     }
 
     /// The bytes of an entry, whose checksum is right. The caller has seen that ``Entry/size`` bytes can be had.
-    func unpack(_ entry: Entry) throws(DatasetError) -> [UInt8] {
-        let found: [UInt8]
+    /// - Parameter capacity: what the array has room for at least.
+    func unpack(_ entry: Entry, reserving capacity: Int = 0) throws(DatasetError) -> [UInt8] {
+        var found: [UInt8] = []
         if entry.isDeflated {
             // One byte more than expected shows whether there is more.
-            let (all, taken) = try inflate(entry, capacity: entry.size + 1)
+            let (all, taken) = try inflate(entry, capacity: entry.size + 1, reserving: capacity)
             guard all.count == entry.size, taken == entry.packed.count else {
                 throw damaged("the entry \(quoted(entry.name)) has another size than the directory says")
             }
             found = all
         } else {
-            found = Array(bytes[entry.packed])
+            found.reserveCapacity(max(capacity, entry.size))
+            found += bytes[entry.packed]
         }
         guard wb_crc32(found, found.count) == entry.checksum else {
             throw damaged("the checksum of the entry \(quoted(entry.name)) is wrong")
@@ -142,10 +144,12 @@ struct ZipArchive {
         return found
     }
 
-    private func inflate(_ entry: Entry, capacity: Int) throws(DatasetError) -> (bytes: [UInt8], taken: Int) {
+    private func inflate(
+        _ entry: Entry, capacity: Int, reserving room: Int = 0
+    ) throws(DatasetError) -> (bytes: [UInt8], taken: Int) {
         var error = [CChar](repeating: 0, count: Int(WB_ERROR_BYTES))
         var (written, taken): (Int64, Int) = (0, 0)
-        let output = [UInt8](unsafeUninitializedCapacity: max(1, capacity)) { output, count in
+        let output = [UInt8](unsafeUninitializedCapacity: max(1, capacity, room)) { output, count in
             bytes.withUnsafeBufferPointer { input in
                 guard let base = output.baseAddress, let source = input.baseAddress else { return }
                 written = wb_inflate(
