@@ -8,7 +8,10 @@ import Foundation
 struct SpecOptions: ParsableArguments {
     @Argument(help: "A preset's name, a FILE.yaml, or a FILE.csv (then --target names the label column).")
     var spec: String
-    @Option(help: "Data set instead of the spec's: a built-in one, or mnist, idx, cifar10, npz, npy, csv, folder with --data.")
+    @Option(
+        help:
+            "Data set instead of the spec's: a built-in one, or mnist, idx, cifar10, npz, npy, csv, folder with --data."
+    )
     var dataset: String?
     @Option(help: "File or folder of the data.")
     var data: String?
