@@ -168,32 +168,22 @@ private struct ChartSheet {
             series, x: "recall", y: "precision", diagonal: false, "precision-recall, \(moment(evaluated))")
     }
 
+    /// Of the second of two classes; of more all together: each probability of each example counts once.
     private var calibration: String? {
         guard let evaluated, let detail = evaluated.detail else { return nil }
-        let shown = classes(detail)
-        let series = shown.compactMap { index -> Series? in
-            guard detail.classes.indices.contains(index) else { return nil }
-            let bins = detail.classes[index].calibration.bins.filter { $0.count > 0 }
-            guard !bins.isEmpty else { return nil }
-            return Series(
-                name: className(index), x: bins.map(\.meanPredicted), y: bins.map(\.fractionPositive),
-                role: .series(index))
+        let only = detail.roc.count == 2 && detail.classes.count == 2 ? detail.classes[1].calibration.bins : nil
+        let bins = (only ?? detail.pooledCalibration).filter { $0.count > 0 }
+        guard !bins.isEmpty else { return nil }
+        let shown = bins.map { bin in
+            let range = bin.interval()
+            return CalibrationChart.Bin(
+                predicted: bin.meanPredicted, observed: bin.fractionPositive, low: range.low, high: range.high,
+                count: bin.count)
         }
-        guard !series.isEmpty else { return nil }
-        var chart = LineChart(
-            series: series, x: fractions("predicted"), y: fractions("came true"), glyphs: .braille)
-        chart.diagonal = true
-        chart.showsLastValues = false
-        if shown.count == 1 {
-            let bins = detail.classes[shown[0]].calibration.bins.filter { $0.count > 0 }
-            let ranges = bins.map { $0.interval() }
-            chart.bands = [
-                ChartBand(
-                    x: bins.map(\.meanPredicted), low: ranges.map(\.low), high: ranges.map(\.high),
-                    role: .series(shown[0]))
-            ]
-        }
-        return svg(chart, "calibration, \(moment(evaluated))")
+        let chart = CalibrationChart(
+            bins: shown, name: only == nil ? "all classes" : className(1), role: .series(only == nil ? 0 : 1),
+            glyphs: .braille)
+        return svg(chart.line, "calibration, \(moment(evaluated))")
     }
 
     private var confusion: String? {
@@ -280,8 +270,13 @@ private struct ChartSheet {
             series.append(
                 Series(name: point.name, x: [point.cost], y: [point.worth], role: .series(index), kind: .points))
         }
+        let worths = points.map(\.worth).filter(\.isFinite)
+        let (low, high) = (worths.min() ?? 0, worths.max() ?? 1)
+        let margin = max((high - low) * 0.06, 1e-3)
         let chart = LineChart(
-            series: series, x: ChartAxis(label: "KiB", unit: .plain), y: ChartAxis(label: "accuracy", unit: .fraction),
+            series: series,
+            x: ChartAxis(label: "KiB", unit: .plain, range: 0...max(1, (points.map(\.cost).max() ?? 1) * 1.05)),
+            y: ChartAxis(label: "accuracy", unit: .fraction, range: (low - margin)...(high + margin)),
             glyphs: .braille)
         return svg(chart, "accuracy over size", width: 960, height: 560)
     }

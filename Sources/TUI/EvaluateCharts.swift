@@ -226,7 +226,7 @@ private struct PictureMaker {
             return .nothing(
                 "Calibration is kept for up to \(EvaluationDetail.maximumCalibratedClasses) classes")
         }
-        let bins = only.map { detail.classes[$0].calibration.bins } ?? pooled
+        let bins = only.map { detail.classes[$0].calibration.bins } ?? detail.pooledCalibration
         guard !bins.isEmpty else { return .nothing("Undefined: no probabilities were measured") }
         let shown = bins.map { bin in
             let range = bin.interval()
@@ -241,22 +241,6 @@ private struct PictureMaker {
             bins: shown, name: name, note: "ECE \(percentText(error)) %", role: .series(only ?? 0),
             cursor: session.operatingPoint?.point.place, glyphs: glyphs)
         return .calibration(chart)
-    }
-
-    /// The bins of all classes put together: each probability of each example counts once.
-    private var pooled: [CalibrationCurve.Bin] {
-        var sums: [Int: (count: Int, positives: Int, predicted: Double)] = [:]
-        for bin in detail.classes.flatMap(\.calibration.bins) {
-            let sum = sums[bin.tenth, default: (0, 0, 0)]
-            sums[bin.tenth] = (
-                sum.count + bin.count, sum.positives + bin.positives,
-                sum.predicted + bin.meanPredicted * Double(bin.count)
-            )
-        }
-        return sums.sorted { $0.key < $1.key }.map { _, sum in
-            CalibrationCurve.Bin(
-                count: sum.count, positives: sum.positives, meanPredicted: sum.predicted / Double(sum.count))
-        }
     }
 
     var thresholds: EvaluatePicture {
@@ -313,6 +297,24 @@ private struct PictureMaker {
             y.append(value)
         }
         return Series(name: name, x: x, y: y, role: role)
+    }
+}
+
+extension EvaluationDetail {
+    /// The bins of all classes put together: each probability of each example counts once.
+    var pooledCalibration: [CalibrationCurve.Bin] {
+        var sums: [Int: (count: Int, positives: Int, predicted: Double)] = [:]
+        for bin in classes.flatMap(\.calibration.bins) {
+            let sum = sums[bin.tenth, default: (0, 0, 0)]
+            sums[bin.tenth] = (
+                sum.count + bin.count, sum.positives + bin.positives,
+                sum.predicted + bin.meanPredicted * Double(bin.count)
+            )
+        }
+        return sums.sorted { $0.key < $1.key }.map { _, sum in
+            CalibrationCurve.Bin(
+                count: sum.count, positives: sum.positives, meanPredicted: sum.predicted / Double(sum.count))
+        }
     }
 }
 

@@ -40,14 +40,18 @@ private final class Document: NSObject, XMLParserDelegate {
 }
 
 @Suite struct ChartExportTests {
-    let folder: URL
-    init() throws {
-        folder = FileManager.default.temporaryDirectory.appendingPathComponent("charts-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    private let folder: Folder
+    init() throws { folder = try Folder() }
+
+    /// A folder that goes when the test ends.
+    private final class Folder {
+        let url = FileManager.default.temporaryDirectory.appendingPathComponent("charts-\(UUID().uuidString)")
+        init() throws { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) }
+        deinit { _ = try? FileManager.default.removeItem(at: url) }  // Left over at worst.
     }
 
     private func session(_ events: [RunEvent], name: String = "digits-cnn") throws -> String {
-        let path = folder.appendingPathComponent("\(UUID().uuidString).session").path
+        let path = folder.url.appendingPathComponent("\(UUID().uuidString).session").path
         let writer = try SessionWriter.create(
             path: path,
             info: SessionInfo(
