@@ -96,7 +96,11 @@ struct ExportCommand: ParsableCommand {
             return try ModelExport.tflite(
                 model(path), isDynamic: variant.map { try VariantRecipe($0).numbers == .dynamic } ?? false)
         case "safetensors":
-            return try ModelExport.safetensors(model(path), session: path, variant: variant)
+            let model = try model(path)
+            if model.quantized != nil {
+                Output.note("\(variant ?? "") computes in bytes; the file holds the float32 weights that they stand for.")
+            }
+            return try ModelExport.safetensors(model, session: path, variant: variant)
         default:
             throw ExportError.unknownEnding(
                 path: to, known: [".onnx", ".tflite", ".c", ".safetensors", ".json", ".csv", ".svg"])

@@ -162,6 +162,34 @@ import Testing
         }
     }
 
+    /// A few bytes that ask for much: constants of constants, images without end.
+    @Test func bombsAreRefused() throws {
+        func refused(_ build: (inout ONNXGraphBuilder, String) -> String) throws {
+            var graph = ONNXGraphBuilder()
+            let input = graph.name("x")
+            let output = build(&graph, input)
+            let bytes = graph.model(
+                name: "g", input: (input, .float, [1, 8, 8]), output: (output, [4]), metadata: [])
+            let error = #expect(throws: ONNXError.self) {
+                var tracer = try ONNXTracer(ONNXModel(bytes, path: "m.onnx"))
+                try tracer.trace()
+            }
+            #expect("\(try #require(error))".contains("can't be imported"))
+        }
+        let ones = [Float](repeating: 1, count: 2_000)
+        try refused { graph, input in
+            var last = graph.node(
+                "Add", [graph.constant("a", ones, [2_000, 1]), graph.constant("b", ones, [1, 2_000])], as: "c")
+            for _ in 0..<50 { last = graph.node("Mul", [last, last], as: "c") }
+            return graph.node("Relu", [input], as: "y")
+        }
+        try refused { graph, input in
+            graph.node(
+                "Conv", [input, graph.constant("w", [1], [1, 1, 1, 1])], as: "y",
+                [("pads", .ints([900_000, 900_000, 900_000, 900_000]))])
+        }
+    }
+
     /// A node that is not known is named.
     @Test func namesWhatItCanNot() throws {
         var graph = ONNXGraphBuilder()

@@ -214,14 +214,19 @@ struct ONNXOperation {
         return shape
     }
 
+    /// How far a step along each axis of `wide` leads in an array of `shape` that is repeated to it.
+    private static func steps(_ shape: [Int], in wide: [Int]) -> [Int] {
+        let own = ONNXTensor.steps(shape)
+        let skipped = wide.count - shape.count
+        return wide.indices.map { axis in
+            axis < skipped || shape[axis - skipped] == 1 ? 0 : own[axis - skipped]
+        }
+    }
+
     /// Places of the values of an array of `shape` that is repeated to `wide`.
     static func places(_ shape: [Int], in wide: [Int]) -> [Int32] {
         if shape == wide { return (0..<Int32(wide.reduce(1, *))).map { $0 } }
-        let own = ONNXTensor.steps(shape)
-        let skipped = wide.count - shape.count
-        let steps = wide.indices.map { axis -> Int in
-            axis < skipped || shape[axis - skipped] == 1 ? 0 : own[axis - skipped]
-        }
+        let steps = steps(shape, in: wide)
         var places: [Int32] = []
         places.reserveCapacity(wide.reduce(1, *))
         ONNXTensor.each(wide) { index in
@@ -238,13 +243,25 @@ struct ONNXOperation {
         let (a, b) = (try input(0), try input(1))
         guard a.isFloat == b.isFloat else { throw ONNXFault("it mixes floats and whole numbers") }
         let shape = try Self.broadcast(a.shape, b.shape)
-        let (x, y) = (Self.places(a.shape, in: shape), Self.places(b.shape, in: shape))
         var result = a
         result.shape = shape
-        if a.isFloat {
-            result.floats = x.indices.map { float(a.floats[Int(x[$0])], b.floats[Int(y[$0])]) }
-        } else {
-            result.integers = x.indices.map { whole(a.integers[Int(x[$0])], b.integers[Int(y[$0])]) }
+        (result.floats, result.integers) = ([], [])
+        let count = shape.reduce(1, *)
+        if a.isFloat { result.floats.reserveCapacity(count) } else { result.integers.reserveCapacity(count) }
+        let (x, y) = (Self.steps(a.shape, in: shape), Self.steps(b.shape, in: shape))
+        ONNXTensor.each(shape) { index in
+            var (p, q) = (0, 0)
+            for axis in index.indices {
+                p += index[axis] * x[axis]
+                q += index[axis] * y[axis]
+            }
+            if a.isFloat {
+                result.floats.append(float(a.floats[p], b.floats[q]))
+            } else {
+                result.integers.append(whole(a.integers[p], b.integers[q]))
+            }
+        }
+        if !a.isFloat {
             // As wide as the type is.
             switch a.type {
             case .uint8: result.integers = result.integers.map { Int64(UInt8(truncatingIfNeeded: $0)) }

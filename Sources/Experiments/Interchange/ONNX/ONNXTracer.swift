@@ -117,10 +117,14 @@ struct ONNXTracer {
     /// Follows all nodes.
     mutating func trace() throws(ONNXError) {
         let evaluator = ONNXEvaluator(path: model.path, opset: model.opset)
+        // What is computed beforehand is about as much as what the file holds: its weights in another order, say.
+        var room = ONNXTensor.mostValues + 4 * constants.values.reduce(0) { $0 + $1.count }
         for node in model.nodes {
             let names = node.inputs.filter { !$0.isEmpty }
             if names.allSatisfy({ constants[$0] != nil }) {
                 for (name, value) in zip(node.outputs, try evaluator.evaluate(node, constants)) {
+                    room -= value.count
+                    guard room >= 0 else { throw unsupported(node, "its constants grow to more than the file holds") }
                     constants[name] = value
                 }
                 continue
