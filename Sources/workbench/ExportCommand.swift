@@ -98,7 +98,8 @@ struct ExportCommand: ParsableCommand {
         case "safetensors":
             let model = try model(path)
             if model.quantized != nil {
-                Output.note("\(variant ?? "") computes in bytes; the file holds the float32 weights that they stand for.")
+                Output.note(
+                    "\(variant ?? "") computes in bytes; the file holds the float32 weights that they stand for.")
             }
             return try ModelExport.safetensors(model, session: path, variant: variant)
         default:
