@@ -162,6 +162,34 @@ import Testing
         }
     }
 
+    /// What there is no activation for is made of layers that there are: what is clipped on both sides.
+    @Test(arguments: [(Float(0), Float(6)), (-1, 1), (-2, 100), (0.5, 3)])
+    func clipsOnBothSides(_ bounds: (low: Float, high: Float)) throws {
+        for isImage in [true, false] {
+            var graph = ONNXGraphBuilder()
+            let input = graph.name("x")
+            var value = input
+            if isImage {
+                let weights = (0..<18).map { Float($0) - 8 }
+                value = graph.node("Conv", [value, graph.constant("c", weights, [2, 1, 3, 3])], as: "conv")
+            }
+            let (low, high) = (graph.constant("low", [bounds.low], []), graph.constant("high", [bounds.high], []))
+            value = graph.node("Clip", [value, low, high], as: "clip")
+            if isImage { value = graph.node("Flatten", [value], as: "flat") }
+            let features = isImage ? 32 : 5
+            let dense = (0..<3 * features).map { Float($0 % 7) - 3 }
+            value = graph.node(
+                "Gemm", [value, graph.constant("d", dense, [3, features])], as: "y", [("transB", .int(1))])
+            let bytes = graph.model(
+                name: "g", input: (input, .float, isImage ? [1, 6, 6] : [5]), output: (value, [3]), metadata: [])
+            let folder = try TemporaryFolder()
+            try Data(bytes).write(to: URL(fileURLWithPath: folder["m.onnx"]))
+            // It is held against the graph itself on noise.
+            let model = try ONNXImport.read(folder["m.onnx"])
+            #expect(model.network.count > 2)
+        }
+    }
+
     /// A few bytes that ask for much: constants of constants, images without end.
     @Test func bombsAreRefused() throws {
         func refused(_ build: (inout ONNXGraphBuilder, String) -> String) throws {

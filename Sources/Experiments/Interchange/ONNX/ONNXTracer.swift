@@ -61,7 +61,8 @@ struct ONNXTracer {
     private var fixedBatch: Int?
 
     /// Where activations are looked at.
-    private static let grid: [Double] = stride(from: -6, through: 6, by: 0.25).map { $0 + 0.03 }
+    private static let grid: [Double] =
+        [-1e4, -1e3, -200, -50] + stride(from: -12, through: 12, by: 0.25).map { $0 + 0.03 } + [50, 200, 1e3, 1e4]
 
     init(_ model: ONNXModel) throws(ONNXError) {
         self.model = model
@@ -409,6 +410,9 @@ struct ONNXTracer {
             piece.places = flow.places
             return piece
         }
+        if let low = samples.min(), let high = samples.max(), low < high, isLike({ min(max($0, low), high) }) {
+            return try clipped(flow, low, high, origin, shape)
+        }
         let factor = (samples[last] - samples[0]) / (grid[last] - grid[0])
         let shift = samples[0] - factor * grid[0]
         guard isLike({ factor * $0 + shift }) else {
@@ -424,6 +428,36 @@ struct ONNXTracer {
             origin, shape, flow.shape)
         moved.places = flow.places
         return moved
+    }
+
+    /// min(max(x, low), high) of layers that there are: with z = max(0, x - low) it is z - max(0, z - (high - low)) + low.
+    private mutating func clipped(
+        _ flow: Flow, _ low: Double, _ high: Double, _ node: ONNXNode, _ shape: TensorShape
+    ) throws(ONNXError) -> Flow {
+        let channels = shape.axes[0]
+        func moved(_ factor: Float, _ shift: Double) -> ONNXPiece.Kind {
+            .affine(Array(repeating: factor, count: channels), Array(repeating: Float(shift), count: channels))
+        }
+        var from = flow
+        from.samples = nil
+        func next(_ kind: ONNXPiece.Kind, _ tracer: inout ONNXTracer) throws(ONNXError) {
+            let places = from.places
+            from = try tracer.piece(kind, from, node, shape, from.shape)
+            from.places = places
+        }
+        if low != 0 { try next(moved(1, -low), &self) }
+        try next(.layer(.activation(.relu), []), &self)
+        // Nothing on the grid lies above: what looks like a bound is the grid's end.
+        if high < Self.grid[Self.grid.count - 1] {
+            let rest = from
+            try next(moved(1, low - high), &self)
+            try next(.layer(.activation(.relu), []), &self)
+            try next(moved(-1, 0), &self)
+            pieces.append(ONNXPiece(kind: .add, inputs: [from.piece, rest.piece], shape: shape, node: node.title))
+            from.piece = pieces.count - 1
+        }
+        if low != 0 { try next(moved(1, low), &self) }
+        return from
     }
 
     /// Bytes hold nothing below their smallest number: where that is 0, they are a ReLU.
