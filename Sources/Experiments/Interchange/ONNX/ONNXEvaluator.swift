@@ -73,19 +73,6 @@ struct ONNXOperation {
     let inputs: [ONNXTensor?]
     let opset: Int
 
-    /// The operators that are known.
-    static let known: Set<String> = [
-        "Add", "Sub", "Mul", "Div", "Equal", "Where", "IsNaN", "Pow", "Relu", "LeakyRelu", "Elu", "Gelu", "Sigmoid",
-        "Tanh", "Erf",
-        "Sqrt", "Reciprocal", "Neg", "Exp", "Identity", "Dropout", "Clip", "Cast", "Softmax", "LogSoftmax", "Conv",
-        "MaxPool",
-        "AveragePool", "GlobalAveragePool", "ReduceMean", "Gemm", "MatMul", "BatchNormalization", "LayerNormalization",
-        "Flatten",
-        "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Concat", "Constant", "Shape", "Gather", "Slice",
-        "QuantizeLinear",
-        "DequantizeLinear", "QLinearConv", "QLinearMatMul", "DynamicQuantizeLinear",
-    ]
-
     func results() throws(ONNXFault) -> [ONNXTensor] {
         switch node.operation {
         case "Add": return [try binary(+, &+)]
@@ -119,6 +106,8 @@ struct ONNXOperation {
         case "Sigmoid": return [try unary { 1 / (1 + expf(-$0)) }]
         case "Tanh": return [try unary(tanhf)]
         case "Erf": return [try unary(erff)]
+        // No operator of ONNX, but tf2onnx writes it where Keras has a GELU.
+        case "Erfc": return [try unary(erfcf)]
         case "Sqrt": return [try unary { $0.squareRoot() }]
         case "Reciprocal": return [try unary { 1 / $0 }]
         case "Exp": return [try unary(expf)]

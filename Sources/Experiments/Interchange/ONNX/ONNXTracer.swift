@@ -180,7 +180,8 @@ struct ONNXTracer {
             flows[output] = Flow(
                 piece: from.piece, shape: moved.shape, places: moved.integers, samples: from.samples, node: node.title)
             pass(node.inputs[0], output)
-        case "Relu", "LeakyRelu", "Elu", "Gelu", "Sigmoid", "Tanh", "Erf", "Clip", "Exp", "Sqrt", "Reciprocal", "Neg":
+        case "Relu", "LeakyRelu", "Elu", "Gelu", "Sigmoid", "Tanh", "Erf", "Erfc", "Clip", "Exp", "Sqrt", "Reciprocal",
+            "Neg":
             if node.operation == "Sigmoid" { sigmoidOf[output] = node.inputs[0] }
             try apply(node, output, [try flow(0)], evaluator)
         case "Add", "Sub", "Mul", "Div", "Pow": try combine(node, output, evaluator)
