@@ -244,7 +244,7 @@ import Testing
         let header = 8 + Int(data.prefix(8).reversed().reduce(0) { $0 << 8 | UInt64($1) })
         var random = CounterRandom(seed: 5, purpose: .benchmark)
         var made = 0
-        for round in 0..<300 {
+        for round in 0..<1_000 {
             var damaged = data
             for _ in 0...random.below(2) {
                 damaged[8 + Int(random.below(UInt32(header - 8)))] =

@@ -251,6 +251,7 @@ struct ONNXTracer {
             isQuantized = true
             if node.operation == "DynamicQuantizeLinear" { dynamic.formUnion(node.outputs.dropFirst()) }
             flows[output] = try clamped(try flow(0), zero: optional(2), node)
+            pass(node.inputs[0], output)
         case "DequantizeLinear":
             isQuantized = true
             flows[output] = try flow(0)
