@@ -2,66 +2,33 @@
 import Engine
 import Foundation
 
-/// A piece of a network.
-struct ONNXPiece {
-    enum Kind {
-        case input
-        /// A layer with its arrays, in the order of its parameters.
-        case layer(LayerSpec, [[Float]])
-        /// value·factor + shift, by channel or feature.
-        case affine([Float], [Float])
-        case add
-    }
-    var kind: Kind
-    /// Earlier pieces; two for a sum.
-    var inputs: [Int]
-    /// Of what it gives.
-    var shape: TensorShape
-    /// The node that it comes from.
-    var node: String
-}
-
-/// What flows through the graph for one example.
-private struct Flow {
-    var piece: Int
-    var shape: [Int]
-    /// For each number its place in what the piece gives.
-    var places: [Int64]
-    /// The function of the piece's output that it is, at ``ONNXTracer/grid``; nil: itself.
-    var samples: [Double]?
-    /// The node that made it last.
-    var node: String
-
-    var isPlain: Bool { places.indices.allSatisfy { places[$0] == Int64($0) } }
-}
-
 /// Follows a graph.
 struct ONNXTracer {
     let model: ONNXModel
-    private var constants: [String: ONNXTensor]
-    private var flows: [String: Flow] = [:]
-    private(set) var pieces: [ONNXPiece] = []
-    private(set) var inputName = ""
-    private(set) var inputShape = TensorShape.vector(1)
-    private(set) var inputAxes: [Int] = []
-    private(set) var inputPlaces: [Int64] = []
+    var constants: [String: ONNXTensor]
+    var flows: [String: ONNXFlow] = [:]
+    var pieces: [ONNXPiece] = []
+    var inputName = ""
+    var inputShape = TensorShape.vector(1)
+    var inputAxes: [Int] = []
+    var inputPlaces: [Int64] = []
     /// Name of the value that holds the logits.
-    private(set) var logits = ""
-    private(set) var isQuantized = false
+    var logits = ""
+    var isQuantized = false
     /// What ends the network behind the logits.
-    private var ending = Ending.none
-    private enum Ending { case none, softmax, sigmoid }
+    var ending = Ending.none
+    enum Ending { case none, softmax, sigmoid }
     /// Pieces that functions of a piece have become: whoever takes the same value takes the same piece.
-    private var resolved: [Int: [(samples: [Double], flow: Flow)]] = [:]
+    var resolved: [Int: [(samples: [Double], flow: ONNXFlow)]] = [:]
     /// What follows from values while it runs, such as scales of dynamic quantization.
-    private var dynamic: Set<String> = []
-    private var softmaxOf: [String: String] = [:]
-    private var sigmoidOf: [String: String] = [:]
+    var dynamic: Set<String> = []
+    var softmaxOf: [String: String] = [:]
+    var sigmoidOf: [String: String] = [:]
     /// The batch that was written into the file where it is not 1.
-    private var fixedBatch: Int?
+    var fixedBatch: Int?
 
     /// Where activations are looked at.
-    private static let grid: [Double] =
+    static let grid: [Double] =
         [-1e4, -1e3, -200, -50] + stride(from: -12, through: 12, by: 0.25).map { $0 + 0.03 } + [50, 200, 1e3, 1e4]
 
     init(_ model: ONNXModel) throws(ONNXError) {
@@ -106,10 +73,10 @@ struct ONNXTracer {
             }
         }
         pieces.append(ONNXPiece(kind: .input, inputs: [], shape: inputShape, node: "the input"))
-        flows[inputName] = Flow(piece: 0, shape: inputAxes, places: inputPlaces, samples: nil, node: "the input")
+        flows[inputName] = ONNXFlow(piece: 0, shape: inputAxes, places: inputPlaces, samples: nil, node: "the input")
     }
 
-    private func unsupported(_ node: ONNXNode, _ reason: String) -> ONNXError {
+    func unsupported(_ node: ONNXNode, _ reason: String) -> ONNXError {
         .unsupported(path: model.path, node: node.title, reason: reason)
     }
 
@@ -145,8 +112,8 @@ struct ONNXTracer {
         }
     }
 
-    private mutating func follow(_ node: ONNXNode, _ output: String, _ evaluator: ONNXEvaluator) throws(ONNXError) {
-        func flow(_ index: Int) throws(ONNXError) -> Flow {
+    mutating func follow(_ node: ONNXNode, _ output: String, _ evaluator: ONNXEvaluator) throws(ONNXError) {
+        func flow(_ index: Int) throws(ONNXError) -> ONNXFlow {
             guard node.inputs.indices.contains(index), let flow = flows[node.inputs[index]] else {
                 throw unsupported(node, "its input \(index + 1) does not come from the network's input")
             }
@@ -177,7 +144,7 @@ struct ONNXTracer {
             }
             let moved = try evaluator.evaluate(node, values)[0]
             guard moved.count == from.places.count else { throw unsupported(node, "it takes a part of what flows") }
-            flows[output] = Flow(
+            flows[output] = ONNXFlow(
                 piece: from.piece, shape: moved.shape, places: moved.integers, samples: from.samples, node: node.title)
             pass(node.inputs[0], output)
         case "Relu", "LeakyRelu", "Elu", "Gelu", "Sigmoid", "Tanh", "Erf", "Erfc", "Clip", "Exp", "Sqrt", "Reciprocal",
@@ -284,448 +251,8 @@ struct ONNXTracer {
     }
 
     /// What `name` ends, `output` ends too.
-    private mutating func pass(_ name: String, _ output: String) {
+    mutating func pass(_ name: String, _ output: String) {
         softmaxOf[output] = softmaxOf[name]
         sigmoidOf[output] = sigmoidOf[name]
-    }
-
-    // MARK: Functions of single numbers
-
-    /// The node's function on top of those of its inputs, which are functions of one piece.
-    private mutating func apply(
-        _ node: ONNXNode, _ output: String, _ inputs: [Flow], _ evaluator: ONNXEvaluator
-    ) throws(ONNXError) {
-        var values = constants
-        let count = Self.grid.count
-        for (name, flow) in zip(node.inputs.filter { flows[$0] != nil }, inputs) {
-            values[name] = ONNXTensor([count], (flow.samples ?? Self.grid).map { Float($0) })
-        }
-        for name in node.inputs {
-            if let constant = constants[name], constant.count == 1 { values[name] = constant.reshaped([]) }
-        }
-        let found = try evaluator.evaluate(node, values)[0]
-        guard found.count == count else { throw unsupported(node, "it is no function of single numbers") }
-        var result = inputs[0]
-        result.samples = found.floats.map(Double.init)
-        result.node = node.title
-        flows[output] = result
-    }
-
-    private mutating func combine(_ node: ONNXNode, _ output: String, _ evaluator: ONNXEvaluator) throws(ONNXError) {
-        guard node.inputs.count == 2 else { throw unsupported(node, "it has \(node.inputs.count) inputs, not two") }
-        let (a, b) = (flows[node.inputs[0]], flows[node.inputs[1]])
-        if let a, let b {
-            if a.piece == b.piece, a.places == b.places, a.shape == b.shape {
-                return try apply(node, output, [a, b], evaluator)
-            }
-            guard node.operation == "Add", a.shape == b.shape else {
-                throw unsupported(node, "two branches are joined by something else than a sum of equal shapes")
-            }
-            let (first, second) = (try resolve(a, node), try resolve(b, node))
-            guard first.places == second.places, pieces[first.piece].shape == pieces[second.piece].shape else {
-                throw unsupported(node, "the branches that it adds lie differently")
-            }
-            pieces.append(
-                ONNXPiece(
-                    kind: .add, inputs: [first.piece, second.piece], shape: pieces[first.piece].shape, node: node.title)
-            )
-            flows[output] = Flow(
-                piece: pieces.count - 1, shape: first.shape, places: first.places, samples: nil, node: node.title)
-            return
-        }
-        guard let flow = a ?? b, let constant = constants[node.inputs[a == nil ? 0 : 1]], constant.isFloat else {
-            throw unsupported(node, "one of its inputs is not known")
-        }
-        if constant.count == 1, constant.shape.count <= flow.shape.count {
-            return try apply(node, output, [flow], evaluator)
-        }
-        // A number a channel, or a feature.
-        let wide: [Int]
-        do throws(ONNXFault) {
-            wide = try ONNXOperation.broadcast(flow.shape, constant.shape)
-        } catch {
-            throw unsupported(node, error.reason)
-        }
-        guard wide == flow.shape else { throw unsupported(node, "its constant makes more of what flows") }
-        let places = ONNXOperation.places(constant.shape, in: wide)
-        let from = try resolve(flow, node)
-        let shape = pieces[from.piece].shape
-        let channels = shape.axes[0]
-        let plane = shape.count / channels
-        var each = [Float?](repeating: nil, count: channels)
-        for (index, place) in from.places.enumerated() {
-            let (channel, value) = (Int(place) / plane, constant.floats[Int(places[index])])
-            if let known = each[channel], known != value {
-                throw unsupported(node, "its constant differs within a channel")
-            }
-            each[channel] = value
-        }
-        let numbers = each.map { $0 ?? 0 }
-        let (ones, zeros) = ([Float](repeating: 1, count: channels), [Float](repeating: 0, count: channels))
-        let affine: (factor: [Float], shift: [Float])
-        switch (node.operation, a != nil) {
-        case ("Add", _): affine = (ones, numbers)
-        case ("Sub", true): affine = (ones, numbers.map { -$0 })
-        case ("Sub", false): affine = (ones.map { -$0 }, numbers)
-        case ("Mul", _): affine = (numbers, zeros)
-        case ("Div", true): affine = (numbers.map { 1 / $0 }, zeros)
-        default: throw unsupported(node, "this can't be said by channel")
-        }
-        flows[output] = try piece(.affine(affine.factor, affine.shift), from, node, shape, from.shape)
-    }
-
-    /// A flow that is a piece's output itself: a function becomes an activation, or an affine one.
-    private mutating func resolve(_ flow: Flow, _ node: ONNXNode) throws(ONNXError) -> Flow {
-        guard let samples = flow.samples else { return flow }
-        if var known = resolved[flow.piece]?.first(where: { $0.samples == samples })?.flow {
-            (known.shape, known.places) = (flow.shape, flow.places)
-            return known
-        }
-        let found = try resolve(flow, samples, node)
-        resolved[flow.piece, default: []].append((samples, found))
-        return found
-    }
-
-    private mutating func resolve(_ flow: Flow, _ samples: [Double], _ node: ONNXNode) throws(ONNXError) -> Flow {
-        let grid = Self.grid
-        func isLike(_ body: (Double) -> Double) -> Bool {
-            zip(grid, samples).allSatisfy { abs(body($0) - $1) <= 2e-5 * max(1, abs($1)) }
-        }
-        let shape = pieces[flow.piece].shape
-        var origin = node
-        (origin.operation, origin.name) = ("", flow.node)
-        if isLike({ $0 }) {
-            var plain = flow
-            plain.samples = nil
-            return plain
-        }
-        let last = grid.count - 1
-        let slope = samples[0] / grid[0]
-        let activations: [(Activation, (Double) -> Double)] = [
-            (.relu, { max(0, $0) }), (.sigmoid, { 1 / (1 + exp(-$0)) }), (.tanh, { tanh($0) }),
-            (.elu, { $0 > 0 ? $0 : exp($0) - 1 }), (.gelu, { 0.5 * $0 * (1 + erf($0 / 2.0.squareRoot())) }),
-            (.silu, { $0 / (1 + exp(-$0)) }),
-            (.leakyReLU(slope: Float((slope * 1e6).rounded() / 1e6)), { $0 > 0 ? $0 : slope * $0 }),
-        ]
-        for (activation, body) in activations where isLike(body) {
-            var piece = try layer(.activation(activation), [], flow, origin, shape, flow.shape)
-            piece.places = flow.places
-            return piece
-        }
-        if let low = samples.min(), let high = samples.max(), low < high, isLike({ min(max($0, low), high) }) {
-            return try clipped(flow, low, high, origin, shape)
-        }
-        let factor = (samples[last] - samples[0]) / (grid[last] - grid[0])
-        let shift = samples[0] - factor * grid[0]
-        guard isLike({ factor * $0 + shift }) else {
-            throw .unsupported(
-                path: model.path, node: flow.node,
-                reason: "it ends a function of single numbers that no activation here is")
-        }
-        let channels = shape.axes[0]
-        var moved = try piece(
-            .affine(
-                Array(repeating: Float(factor), count: channels), Array(repeating: Float(shift), count: channels)),
-            flow,
-            origin, shape, flow.shape)
-        moved.places = flow.places
-        return moved
-    }
-
-    /// min(max(x, low), high) of layers that there are: with z = max(0, x - low) it is z - max(0, z - (high - low)) + low.
-    private mutating func clipped(
-        _ flow: Flow, _ low: Double, _ high: Double, _ node: ONNXNode, _ shape: TensorShape
-    ) throws(ONNXError) -> Flow {
-        let channels = shape.axes[0]
-        func moved(_ factor: Float, _ shift: Double) -> ONNXPiece.Kind {
-            .affine(Array(repeating: factor, count: channels), Array(repeating: Float(shift), count: channels))
-        }
-        var from = flow
-        from.samples = nil
-        func next(_ kind: ONNXPiece.Kind, _ tracer: inout ONNXTracer) throws(ONNXError) {
-            let places = from.places
-            from = try tracer.piece(kind, from, node, shape, from.shape)
-            from.places = places
-        }
-        if low != 0 { try next(moved(1, -low), &self) }
-        try next(.layer(.activation(.relu), []), &self)
-        // Nothing on the grid lies above: what looks like a bound is the grid's end.
-        if high < Self.grid[Self.grid.count - 1] {
-            let rest = from
-            try next(moved(1, low - high), &self)
-            try next(.layer(.activation(.relu), []), &self)
-            try next(moved(-1, 0), &self)
-            pieces.append(ONNXPiece(kind: .add, inputs: [from.piece, rest.piece], shape: shape, node: node.title))
-            from.piece = pieces.count - 1
-        }
-        if low != 0 { try next(moved(1, low), &self) }
-        return from
-    }
-
-    /// Bytes hold nothing below their smallest number: where that is 0, they are a ReLU.
-    private mutating func clamped(_ flow: Flow, zero: ONNXTensor?, _ node: ONNXNode) throws(ONNXError) -> Flow {
-        guard flow.piece > 0, let zero, let point = zero.integers.first, zero.count == 1 else { return flow }
-        guard zero.type == .uint8 && point == 0 || zero.type == .int8 && point == -128 else { return flow }
-        let isPositive = isNeverNegative(flow.piece)
-        let samples = flow.samples ?? Self.grid
-        if zip(Self.grid, samples).allSatisfy({ $1 >= 0 || isPositive && $0 < 0 }) { return flow }
-        var result = try resolve(flow, node)
-        result.samples = Self.grid.map { max(0, $0) }
-        return result
-    }
-
-    private func isNeverNegative(_ index: Int) -> Bool {
-        let piece = pieces[index]
-        switch piece.kind {
-        case .layer(.activation(.relu), _), .layer(.activation(.sigmoid), _), .layer(.activation(.softmax), _):
-            return true
-        case .layer(.maxPool, _), .layer(.averagePool, _), .layer(.globalAveragePool, _), .layer(.flatten, _), .add:
-            return piece.inputs.allSatisfy { $0 > 0 && isNeverNegative($0) }
-        default: return false
-        }
-    }
-
-    private func dequantized(
-        _ node: ONNXNode, _ indices: [Int], axis: Int, _ evaluator: ONNXEvaluator
-    ) throws(ONNXError) -> ONNXTensor {
-        guard let last = indices.last, node.inputs.count > last else {
-            throw unsupported(node, "its weights are missing")
-        }
-        var inner = ONNXNode(operation: "DequantizeLinear", name: node.name)
-        inner.inputs = indices.map { node.inputs[$0] }
-        inner.attributes = ["axis": .int(Int64(axis))]
-        return try evaluator.evaluate(inner, constants)[0]
-    }
-
-    // MARK: Layers
-
-    private mutating func piece(
-        _ kind: ONNXPiece.Kind, _ from: Flow, _ node: ONNXNode, _ shape: TensorShape, _ axes: [Int]
-    ) throws(ONNXError) -> Flow {
-        guard pieces.count < 10_000 else { throw .badGraph(path: model.path, reason: "it has more than 10,000 layers") }
-        guard ONNXTensor.count(shape.axes) != nil else {
-            throw unsupported(node, "it gives \(shape) values, more than are followed here")
-        }
-        pieces.append(ONNXPiece(kind: kind, inputs: [from.piece], shape: shape, node: node.title))
-        let isMoved = shape == pieces[from.piece].shape && axes == from.shape
-        return Flow(
-            piece: pieces.count - 1, shape: axes,
-            places: isMoved ? from.places : (0..<Int64(shape.count)).map { $0 }, samples: nil, node: node.title)
-    }
-
-    private mutating func layer(
-        _ spec: LayerSpec, _ arrays: [[Float]], _ from: Flow, _ node: ONNXNode, _ shape: TensorShape, _ axes: [Int]
-    ) throws(ONNXError) -> Flow {
-        try piece(.layer(spec, arrays), from, node, shape, axes)
-    }
-
-    private func bias(_ tensor: ONNXTensor?, _ count: Int, _ node: ONNXNode) throws(ONNXError) -> [Float] {
-        guard let tensor else { return Array(repeating: 0, count: count) }
-        if tensor.count == 1 { return Array(repeating: tensor.asFloats[0], count: count) }
-        guard tensor.count == count else { throw unsupported(node, "its bias has \(tensor.count) values for \(count)") }
-        return tensor.asFloats
-    }
-
-    private mutating func dense(
-        _ node: ONNXNode, _ output: String, _ flow: Flow, _ weights: [Float], _ shape: [Int], _ bias: [Float]
-    ) throws(ONNXError) {
-        var from = try resolve(flow, node)
-        let (units, inputs) = (shape[0], shape[1])
-        guard from.shape.count == 2, from.shape[0] == 1, from.shape[1] == inputs, units > 0 else {
-            throw unsupported(node, "it multiplies \(from.shape), not a row of \(inputs) features")
-        }
-        if pieces[from.piece].shape.isImage {
-            let places = from.places
-            from = try layer(.flatten, [], from, node, .vector(inputs), from.shape)
-            from.places = places
-        }
-        // Columns as our order of features has them.
-        var moved = weights
-        if !from.isPlain {
-            for unit in 0..<units {
-                for (column, place) in from.places.enumerated() {
-                    moved[unit * inputs + Int(place)] = weights[unit * inputs + column]
-                }
-            }
-        }
-        var result = try layer(.dense(units: units), [moved, bias], from, node, .vector(units), [1, units])
-        result.places = (0..<Int64(units)).map { $0 }
-        flows[output] = result
-    }
-
-    /// One operation with the flow's shape, to ask it about windows.
-    private func windows(_ node: ONNXNode, _ flow: Flow, kernel: [Int]?) throws(ONNXError) -> ONNXOperation.Windows {
-        do throws(ONNXFault) {
-            return try ONNXOperation(node: node, inputs: [], opset: model.opset).windows(flow.shape, kernel: kernel)
-        } catch {
-            throw unsupported(node, error.reason)
-        }
-    }
-
-    /// How we say the padding of `windows`.
-    private func padding(_ windows: ONNXOperation.Windows, _ node: ONNXNode) throws(ONNXError) -> Padding {
-        let reach = (windows.kernel[0] - 1) * windows.dilations[0] + 1
-        let stride = windows.strides[0]
-        let same = windows.input.map { max(0, (($0 + stride - 1) / stride - 1) * stride + reach - $0) }
-        let isFloor = zip(windows.input, windows.output).enumerated().allSatisfy { axis, lengths in
-            (lengths.0 + windows.before[axis] + windows.after[axis] - reach) / stride + 1 == lengths.1
-        }
-        if isFloor, windows.before == windows.after, Set(windows.before).count == 1 {
-            return windows.before[0] == 0 ? .valid : .explicit(windows.before[0])
-        }
-        let isSame = windows.output == windows.input.map { ($0 + stride - 1) / stride }
-        // With a rounded up length what lies behind the end is padding as well.
-        if isSame, windows.before == same.map({ $0 / 2 }), !isFloor || windows.after == same.map({ $0 - $0 / 2 }) {
-            return .same
-        }
-        throw unsupported(
-            node, "its padding \(windows.before + windows.after) is neither the same on all sides nor that of \"same\"")
-    }
-
-    private func checkSquare(_ windows: ONNXOperation.Windows, _ node: ONNXNode) throws(ONNXError) {
-        guard windows.kernel.count == 2 else {
-            throw unsupported(node, "it goes over \(windows.kernel.count) axes, not two")
-        }
-        guard windows.kernel[0] == windows.kernel[1], windows.strides[0] == windows.strides[1],
-            windows.dilations[0] == windows.dilations[1]
-        else { throw unsupported(node, "its windows are not square") }
-    }
-
-    private mutating func convolution(
-        _ node: ONNXNode, _ output: String, _ flow: Flow, _ weights: ONNXTensor, _ bias: ONNXTensor?,
-        _ evaluator: ONNXEvaluator
-    ) throws(ONNXError) {
-        let from = try resolve(flow, node)
-        guard weights.shape.count == 4, weights.isFloat else {
-            throw unsupported(node, "its weights have \(weights.shape.count) axes, not four")
-        }
-        let windows = try windows(node, from, kernel: Array(weights.shape.dropFirst(2)))
-        try checkSquare(windows, node)
-        guard from.isPlain, pieces[from.piece].shape.isImage, from.shape.count == 4 else {
-            throw unsupported(node, "what reaches it is no image with its channels first")
-        }
-        var conv = ConvolutionSpec(filters: weights.shape[0], kernel: windows.kernel[0])
-        conv.stride = windows.strides[0]
-        conv.dilation = windows.dilations[0]
-        conv.groups = node.int("group", or: 1)
-        conv.padding = try padding(windows, node)
-        conv.hasBias = bias != nil
-        guard conv.groups >= 1, from.shape[1] % conv.groups == 0, weights.shape[0] % conv.groups == 0,
-            weights.shape[1] == from.shape[1] / conv.groups, windows.kernel == Array(weights.shape.dropFirst(2)),
-            weights.shape[0] > 0
-        else { throw unsupported(node, "its weights do not fit \(from.shape[1]) channels in \(conv.groups) groups") }
-        let arrays = [weights.floats] + (bias == nil ? [] : [try self.bias(bias, conv.filters, node)])
-        let shape = TensorShape.image(channels: conv.filters, height: windows.output[0], width: windows.output[1])
-        flows[output] = try layer(.conv(conv), arrays, from, node, shape, [1] + shape.axes)
-    }
-
-    private mutating func pool(_ node: ONNXNode, _ output: String, _ flow: Flow) throws(ONNXError) {
-        let from = try resolve(flow, node)
-        let windows = try windows(node, from, kernel: nil)
-        try checkSquare(windows, node)
-        guard from.isPlain, case .image(let channels, _, _) = pieces[from.piece].shape, from.shape.count == 4 else {
-            throw unsupported(node, "what reaches it is no image with its channels first")
-        }
-        guard windows.dilations[0] == 1 else { throw unsupported(node, "its windows have gaps") }
-        if node.operation == "AveragePool", node.int("count_include_pad", or: 0) == 1,
-            windows.before + windows.after != [0, 0, 0, 0]
-        {
-            throw unsupported(node, "it counts what is padded")
-        }
-        let padding = try padding(windows, node)
-        let (size, stride) = (windows.kernel[0], windows.strides[0])
-        let spec: LayerSpec =
-            node.operation == "MaxPool"
-            ? .maxPool(size: size, stride: stride, padding: padding)
-            : .averagePool(size: size, stride: stride, padding: padding)
-        let shape = TensorShape.image(channels: channels, height: windows.output[0], width: windows.output[1])
-        flows[output] = try layer(spec, [], from, node, shape, [1] + shape.axes)
-    }
-
-    private mutating func average(
-        _ node: ONNXNode, _ output: String, _ flow: Flow, _ axes: [Int], keeps: Bool
-    ) throws(ONNXError) {
-        let from = try resolve(flow, node)
-        guard case .image(let channels, let height, let width) = pieces[from.piece].shape else {
-            throw unsupported(node, "it takes means of something else than an image's pixels")
-        }
-        let kept = from.shape.enumerated().map { axes.contains($0.offset) ? 1 : $0.element }
-        let steps = ONNXTensor.steps(kept)
-        var channelOf = [Int64](repeating: -1, count: kept.reduce(1, *))
-        var (place, isWhole) = (0, channelOf.count == channels && from.places.count == channels * height * width)
-        if isWhole {
-            ONNXTensor.each(from.shape) { index in
-                var target = 0
-                for axis in index.indices where kept[axis] != 1 { target += index[axis] * steps[axis] }
-                let channel = from.places[place] / Int64(height * width)
-                if channelOf[target] >= 0, channelOf[target] != channel { isWhole = false }
-                channelOf[target] = channel
-                place += 1
-            }
-        }
-        guard isWhole else {
-            throw unsupported(node, "it takes means of something else than all pixels of each channel")
-        }
-        let shape = keeps ? kept : from.shape.indices.filter { !axes.contains($0) }.map { from.shape[$0] }
-        var result = try layer(.globalAveragePool, [], from, node, .vector(channels), shape)
-        result.places = channelOf
-        flows[output] = result
-    }
-
-    /// Only what ends a classifier of two classes: (1 - s, s).
-    private mutating func join(_ node: ONNXNode, _ output: String) throws(ONNXError) {
-        guard node.inputs.count == 2, let first = flows[node.inputs[0]], let second = flows[node.inputs[1]],
-            first.piece == second.piece, second.places.count == 1, let source = sigmoidOf[node.inputs[1]],
-            let a = first.samples, let b = second.samples, zip(a, b).allSatisfy({ abs($0 + $1 - 1) < 1e-5 }),
-            output == model.outputs.first
-        else { throw unsupported(node, "branches that are joined are not known here") }
-        flows[output] = flows[source]
-        sigmoidOf[output] = source
-    }
-
-    // MARK: The network
-
-    /// The layers from input to output.
-    mutating func network() throws(ONNXError) -> ONNXNetwork {
-        guard let output = model.outputs.first else { throw .badGraph(path: model.path, reason: "it has no output") }
-        var loss = LossSpec.softmaxCrossEntropy()
-        var name = output
-        if let source = softmaxOf[output] {
-            name = source
-        } else if let source = sigmoidOf[output] {
-            name = source
-            loss = .binaryCrossEntropy
-        }
-        guard let end = flows[name] else { throw .badGraph(path: model.path, reason: "its output is a constant") }
-        logits = name
-        guard let last = model.nodes.last(where: { $0.outputs.contains(name) }) else {
-            throw .badGraph(path: model.path, reason: "its output is its input")
-        }
-        let flow = try resolve(end, last)
-        guard case .vector(let outputs) = pieces[flow.piece].shape, flow.isPlain else {
-            throw .badGraph(path: model.path, reason: "its output is no row of numbers")
-        }
-        if loss == .binaryCrossEntropy, outputs != 1 {
-            throw .badGraph(path: model.path, reason: "each of its \(outputs) outputs is a yes or no of its own")
-        }
-        if loss == .softmaxCrossEntropy(), outputs == 1 { loss = .meanSquaredError }
-        var emitter = ONNXEmitter(pieces: pieces, path: model.path)
-        let chain = try emitter.chain(to: flow.piece, from: 0)
-        try emitter.check(chain)
-        let (found, arrays) = emitter.layers(chain)
-        var layers = found
-        guard case .dense(_, .linear, let initializer)? = layers.last else {
-            throw .badGraph(
-                path: model.path, reason: "it does not end with a dense layer, which gives a number a class")
-        }
-        layers[layers.count - 1] = .dense(units: nil, initializer: initializer)
-        for array in arrays where !array.allSatisfy(\.isFinite) {
-            throw .badGraph(path: model.path, reason: "some of its weights are not finite")
-        }
-        var notes: [String] = []
-        if isQuantized {
-            notes.append("It was quantized; its weights are float32 again, its activations are not rounded.")
-        }
-        return ONNXNetwork(layers: layers, arrays: arrays, loss: loss, outputs: outputs, notes: notes)
     }
 }
