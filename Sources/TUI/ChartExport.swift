@@ -149,19 +149,11 @@ private struct ChartSheet {
             let curve = PrecisionRecallCurve(
                 detail.roc[index], positives: positives, negatives: total - positives)
             guard curve.count > 1 else { return nil }
-            // In steps: there is no straight line between two points.
-            var (x, y): ([Double], [Double]) = ([], [])
-            for place in curve.recalls.indices.reversed() {
-                if let right = x.last {
-                    x.append(right)
-                    y.append(curve.precisions[place])
-                }
-                x.append(curve.recalls[place])
-                y.append(curve.precisions[place])
-            }
+            let steps = curve.steps
             let area = detail.classes.indices.contains(index) ? detail.classes[index].averagePrecision : nil
             return Series(
-                name: className(index) + (area.map { " \(Format.number($0))" } ?? ""), x: x, y: y,
+                name: className(index) + (area.map { " \(Format.number($0))" } ?? ""), x: steps.recalls,
+                y: steps.precisions,
                 role: .series(index))
         }
         return squares(

@@ -12,7 +12,7 @@ struct ExportCommand: ParsableCommand {
         discussion: """
             The ending of --to says what is written: .onnx (float32, with --half half floats; a variant in bytes as quantized \
             nodes), .tflite (the same for LiteRT; of the variant dynamic only weights are bytes), .c (C99 without dependencies, with a header and an example of its use), .safetensors (weights with network, preprocessing and classes), .json (the whole session but its weights), .csv \
-            (its curves), .svg (the chart that --chart names). A folder gets TensorBoard's event files: curves, pictures of the last evaluation, hyperparameters. With --raw an ONNX model takes examples as they come and does the preprocessing itself; without, its \
+            (its curves), .svg (the chart that --chart names), .yaml (its spec, to train it again or on). A folder gets TensorBoard's event files: curves, pictures of the last evaluation, hyperparameters. With --raw an ONNX model takes examples as they come and does the preprocessing itself; without, its \
             metadata say how that is done. Nothing that exists is replaced without --force.
             """)
 
@@ -30,6 +30,10 @@ struct ExportCommand: ParsableCommand {
     func run() throws {
         let path = sessionOptions.path(of: session)
         let ending = (to as NSString).pathExtension.lowercased()
+        guard variant == nil && !best || ["onnx", "tflite", "c", "safetensors"].contains(ending) else {
+            throw ValidationError(
+                "--\(best ? "best" : "variant") goes with a model: .onnx, .tflite, .c or .safetensors.")
+        }
         if ending == "c" { return try writeC(path) }
         if ending.isEmpty || to.hasSuffix("/") { return try writeAll(TensorBoardExport.files(session: path), in: to) }
         let data = try encoded(path)
@@ -89,6 +93,10 @@ struct ExportCommand: ParsableCommand {
         case "svg":
             let names = try ChartExport.names(session: path).joined(separator: ", ")
             throw ValidationError("Name the chart by --chart: \(names).")
+        case "yaml":
+            let reader = try SessionReader(path: path)
+            defer { reader.close() }
+            return Data(reader.info.specYAML.utf8)
         case "json": return try SessionJSON.encode(session: path)
         case "csv": return try SessionCSV.encode(session: path)
         case "onnx": return try ModelExport.onnx(model(path), includesPreprocessing: raw, half: half)
@@ -104,7 +112,7 @@ struct ExportCommand: ParsableCommand {
             return try ModelExport.safetensors(model, session: path, variant: variant)
         default:
             throw ExportError.unknownEnding(
-                path: to, known: [".onnx", ".tflite", ".c", ".safetensors", ".json", ".csv", ".svg"])
+                path: to, known: [".onnx", ".tflite", ".c", ".safetensors", ".json", ".csv", ".svg", ".yaml"])
         }
     }
 

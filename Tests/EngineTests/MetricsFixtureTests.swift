@@ -132,6 +132,11 @@ struct MetricsFixtureTests {
         expect(curve.recalls, c.pr.recall, "\(name) recalls")
         expect(curve.thresholds, c.pr.thresholds, "\(name) thresholds")
         expect(curve.averagePrecision, c.pr.averagePrecision, "\(name) average precision")
+        let steps = curve.steps
+        let area = steps.recalls.indices.dropFirst().reduce(0.0) {
+            $0 + (steps.recalls[$1] - steps.recalls[$1 - 1]) * steps.precisions[$1]
+        }
+        expect(area, c.pr.averagePrecision, "\(name) area under the steps")
         // As the file has them, without weights.
         let calibration = CalibrationCurve(probabilities: c.scores, labels: labels, bins: 5)
         expect(

@@ -37,8 +37,10 @@ import Testing
         }
     }
 
-    @Test func leavesModelsForOthers() throws {
-        guard let folder = ProcessInfo.processInfo.environment["WORKBENCH_EXCHANGE"] else { return }
+    private static let folder = ProcessInfo.processInfo.environment["WORKBENCH_EXCHANGE"]
+
+    @Test(.enabled(if: folder != nil, "Tests/Exchange/onnx and tflite run it")) func leavesModelsForOthers() throws {
+        let folder = try #require(Self.folder)
         for sample in try ExchangeSample.all() {
             let place = URL(fileURLWithPath: folder).appendingPathComponent(sample.name)
             try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)

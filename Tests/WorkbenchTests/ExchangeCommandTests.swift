@@ -32,6 +32,11 @@ import Testing
         for file in ["d.json", "d.csv", "d.c", "d.tflite"] {
             #expect(try program.run("export", "d.session", "--to", file).status == 0)
         }
+        // What was imported is trained on like any other.
+        #expect(try program.run("export", "from-m.onnx.session", "--to", "m.yaml").status == 0)
+        let on = try program.run(
+            "train", "m.yaml", "--from", "from-m.onnx.session", "--epochs", "1", "--session", "on.session")
+        #expect(on.status == 0 && on.error.contains("weight arrays start as") && !on.error.contains("start anew"))
         let chart = try program.run("export", "d.session", "--to", "c.svg", "--chart", "confusion")
         #expect(chart.status == 0)
         #expect(try program.run("export", "d.session", "--to", "e.svg", "--chart", "cake").status == 2)
@@ -48,6 +53,9 @@ import Testing
         #expect((whole["events"] as? [Any])?.count ?? 0 > 10)
         for arguments in [
             ["export", "d.session", "--to", "d.exe"], ["export", "d.session", "--to", "d.csv", "--raw"],
+            ["export", "d.session", "--to", "e.json", "--variant", "int8"],
+            ["export", "d.session", "--to", "e", "--best"],
+            ["import", "m.onnx", "--dataset", "digits", "--session", "w.session", "--mean", "0.1"],
             ["export", "none.session", "--to", "d.onnx"],
             ["import", "m.onnx", "--dataset", "wine", "--session", "w.session"],
             ["import", "d.csv", "--dataset", "digits"],

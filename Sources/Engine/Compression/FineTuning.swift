@@ -58,13 +58,8 @@ public struct FineTuning: Sendable, Equatable {
                 trainer.tie(masks(trainer, pruning, skipping, time: Double(cut) / Double(Self.cuts)).joined(ties))
                 cut += 1
             }
-            if let rounding {
-                if try advance(trainer, rounding) { refused = 0 } else { refused += 1 }
-            } else if trainer.advance().applied {
-                refused = 0
-            } else {
-                refused += 1
-            }
+            let isApplied = rounding.map { advance(trainer, $0) } ?? trainer.advance().applied
+            refused = isApplied ? 0 : refused + 1
             if let failure = trainer.failure { throw failure }
             if refused == 5 { return false }
             if step % 64 == 0 { try progress(Double(step) / Double(total)) }
@@ -76,14 +71,14 @@ public struct FineTuning: Sendable, Equatable {
     }
 
     /// A step whose gradient is that of rounded weights, and whose change falls to the weights themselves.
-    private func advance(_ trainer: Trainer, _ rounding: (ParameterValues) -> ParameterValues) throws -> Bool {
+    private func advance(_ trainer: Trainer, _ rounding: (ParameterValues) -> ParameterValues) -> Bool {
         let exact = trainer.weights
         let rounded = exact.map(rounding)
         trainer.load(rounded)
         let isApplied = trainer.advance().applied
         var moved = trainer.weights
         for (index, array) in moved.enumerated() where rounded[index].values != exact[index].values {
-            for place in array.values.indices where array.values[place] != 0 || exact[index].values[place] != 0 {
+            for place in array.values.indices {
                 moved[index].values[place] =
                     exact[index].values[place] + (array.values[place] - rounded[index].values[place])
             }

@@ -40,7 +40,7 @@ extension Network {
                     values(layer, 0), values(layer, 1), values(layer, 2), values(layer, 3)
                 )
                 for channel in 0..<channels {
-                    let factor = Double(gamma[channel]) / (Double(variance[channel]) + Double(epsilon)).squareRoot()
+                    let factor = NormFactors.factor(gamma[channel], variance[channel], epsilon)
                     for index in channel * row..<(channel + 1) * row {
                         own[0][index] = Float(Double(own[0][index]) * factor)
                     }
@@ -73,6 +73,24 @@ extension Network {
             }
         }
         return (Network(input: input, classes: classes, layers: kept), result, origins)
+    }
+}
+
+/// A batch norm with its running statistics as value·factor + shift, by channel or feature.
+public struct NormFactors: Sendable, Equatable {
+    public var factor: [Float]
+    public var shift: [Float]
+
+    /// - Parameter arrays: of a `.batchNorm` layer, in the order of its parameters: γ, β, mean, variance.
+    public init(_ arrays: [[Float]], epsilon: Float) {
+        precondition(arrays.count == 4 && Set(arrays.map(\.count)).count == 1, "a batch norm has four arrays")
+        factor = arrays[0].indices.map { Float(Self.factor(arrays[0][$0], arrays[3][$0], epsilon)) }
+        let factor = factor
+        shift = factor.indices.map { arrays[1][$0] - arrays[2][$0] * factor[$0] }
+    }
+
+    static func factor(_ gamma: Float, _ variance: Float, _ epsilon: Float) -> Double {
+        Double(gamma) / (Double(variance) + Double(epsilon)).squareRoot()
     }
 }
 

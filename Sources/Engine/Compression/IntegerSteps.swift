@@ -50,6 +50,18 @@ struct IntegerSteps {
     }
 }
 
+extension QuantizedModel {
+    /// What an activation of single numbers makes of each byte.
+    /// - Parameter activation: any but `.linear` and `.softmax`.
+    public static func table(_ activation: Activation, from source: Affine, to target: Affine) -> [UInt8] {
+        guard let kernel = activation.kernel else { preconditionFailure("\(activation.name) looks at several numbers") }
+        var values = (0..<256).map { source.dequantize($0) }
+        var results = values
+        wb_activation_forward_f32(kernel.number, kernel.slope, 256, &values, &results)
+        return results.map { UInt8(target.quantize($0)) }
+    }
+}
+
 /// Adds the steps of nodes.
 private struct Planner {
     let model: QuantizedModel
@@ -190,12 +202,7 @@ private struct Planner {
                     }
                 })
         case .activation(let activation) where activation.kernel != nil:
-            var values = (0..<256).map { source.dequantize($0) }
-            var results = values
-            if let kernel = activation.kernel {
-                wb_activation_forward_f32(kernel.number, kernel.slope, 256, &values, &results)
-            }
-            let table = builder.keep(results.map { UInt8(target.quantize($0)) })
+            let table = builder.keep(QuantizedModel.table(activation, from: source, to: target))
             builder.append(
                 ForwardStep(node: index) { base, count, _ in
                     wb_table_u8(count * inStride, 1, table, Self.bytes(base, from[0]), Self.bytes(base, to))

@@ -154,7 +154,7 @@ extension QuantizedModel {
     }
 
     /// Whether each channel is convolved by itself.
-    static func isDepthwise(_ conv: ConvolutionSpec, channels: Int) -> Bool {
+    public static func isDepthwise(_ conv: ConvolutionSpec, channels: Int) -> Bool {
         channels > 1 && conv.groups == channels && conv.filters == channels
     }
 }

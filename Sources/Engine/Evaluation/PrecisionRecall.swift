@@ -35,6 +35,21 @@ public struct PrecisionRecallCurve: Sendable, Equatable {
         self.averagePrecision = averagePrecision
     }
 
+    /// The curve as it is to be drawn, recall rising: in steps under which ``averagePrecision`` lies, as there is no straight line
+    /// between two points (Davis & Goadrich 2006).
+    public var steps: (recalls: [Double], precisions: [Double]) {
+        var steps: (recalls: [Double], precisions: [Double]) = ([], [])
+        for place in recalls.indices.reversed() {
+            if let before = steps.recalls.last {
+                steps.recalls.append(before)
+                steps.precisions.append(precisions[place])
+            }
+            steps.recalls.append(recalls[place])
+            steps.precisions.append(precisions[place])
+        }
+        return steps
+    }
+
     /// Number of points; 0 when the curve is undefined.
     public var count: Int { recalls.count }
 

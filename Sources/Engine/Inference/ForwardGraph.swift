@@ -118,12 +118,8 @@ struct ForwardGraph {
                     output = ForwardTensor(layer.output, order: from.order)
                 }
             case .batchNorm(_, let epsilon, _):
-                let (gamma, beta, mean, variance) = (values(0), values(1), values(2), values(3))
-                let factor = gamma.indices.map {
-                    Float(Double(gamma[$0]) / (Double(variance[$0]) + Double(epsilon)).squareRoot())
-                }
-                let shift = gamma.indices.map { beta[$0] - mean[$0] * factor[$0] }
-                operation = .norm(factor: factor, shift: shift)
+                let norm = NormFactors((0..<4).map(values), epsilon: epsilon)
+                operation = .norm(factor: norm.factor, shift: norm.shift)
                 output = ForwardTensor(layer.output, order: from.order)
             case .layerNorm(let epsilon): operation = .layerNorm(weight: values(0), bias: values(1), epsilon: epsilon)
             case .activation(let activation):

@@ -37,8 +37,7 @@ public struct InferenceBenchmark {
         guard let variant else { return maker.baseline }
         let reader = try SessionReader(path: path)
         defer { reader.close() }
-        let artifact = try reader.artifacts(kind: VariantFile.artifactKind).last { $0.name == variant.name }
-        return try artifact.map { try VariantFile.read($0.body, of: maker.model.network).variant }
+        return try reader.variant(variant.name, of: maker.model.network)?.0
     }
 
     /// A network of the training benchmark with random weights and examples.

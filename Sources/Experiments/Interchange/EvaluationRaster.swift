@@ -16,23 +16,15 @@ enum EvaluationRaster {
         return raster
     }
 
-    /// One curve a class, in steps: there is no straight line between two points.
+    /// One curve a class.
     static func precisionRecall(_ detail: EvaluationDetail) -> Raster {
         var raster = frame(0...1, 0...1)
         let total = detail.confusion.joined().reduce(0, +)
         for (index, roc) in detail.roc.enumerated() {
             let positives = detail.confusion[index].reduce(0, +)
             let curve = PrecisionRecallCurve(roc, positives: positives, negatives: total - positives)
-            var (x, y): ([Double], [Double]) = ([], [])
-            for place in curve.recalls.indices {
-                if let last = x.last {
-                    x.append(last)
-                    y.append(curve.precisions[place])
-                }
-                x.append(curve.recalls[place])
-                y.append(curve.precisions[place])
-            }
-            draw(x, y, index, &raster)
+            let steps = curve.steps
+            draw(steps.recalls, steps.precisions, index, &raster)
         }
         return raster
     }

@@ -120,6 +120,9 @@ public struct ImportedModel: Sendable {
             return try flat.makeSession(
                 at: session, on: data, workers: workers, programVersion: programVersion, command: command)
         }
+        if preprocessing != nil, pixels != nil {
+            throw ImportError.badPixels("\(path) says itself how pixels are prepared: leave --mean and --std out.")
+        }
         let splits = try Splits(dataset, spec.data)
         let fitted = try preprocessing ?? own(dataset, splits, spec)
         if let inputShape, inputShape != fitted.shape {

@@ -32,6 +32,14 @@ public enum ModelError: Error, Equatable, CustomStringConvertible {
     }
 }
 
+extension SessionReader {
+    /// A variant of `network` that was kept, by its recipe's name, and the step that it was made at; nil: there is none.
+    func variant(_ name: String, of network: Network) throws -> (Variant, step: Int?)? {
+        let kept = try artifacts(kind: VariantFile.artifactKind).last { $0.name == name }
+        return try kept.map { (try VariantFile.read($0.body, of: network).variant, $0.step) }
+    }
+}
+
 /// A model out of a session.
 public struct TrainedModel: Sendable {
     public let path: String
@@ -65,14 +73,13 @@ public struct TrainedModel: Sendable {
         self.path = path
         if let variant {
             let name = try VariantRecipe(variant).name
-            let kept = try reader.artifacts(kind: VariantFile.artifactKind)
-            guard let artifact = kept.last(where: { $0.name == name }) else {
-                throw ModelError.noVariant(path: path, name: name, known: kept.map(\.name))
+            guard let (smaller, made) = try reader.variant(name, of: network) else {
+                let known = try reader.artifacts(kind: VariantFile.artifactKind).map(\.name)
+                throw ModelError.noVariant(path: path, name: name, known: known)
             }
-            let smaller = try VariantFile.read(artifact.body, of: network).variant
             guard smaller.recipe.name == name else { throw ModelError.badVariant(path: path, name: name) }
             (self.network, weights, quantized) = (smaller.network, smaller.weights, smaller.quantized)
-            step = artifact.step ?? row.step
+            step = made ?? row.step
             return
         }
         self.network = network

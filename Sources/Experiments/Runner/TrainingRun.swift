@@ -85,8 +85,9 @@ public final class TrainingRun {
         if let model {
             let count = trainer.load(model.weights)
             guard count > 0 else { throw StartError.nothingFits(model: model.path) }
+            let all = experiment.network.parameters.count
             takenHere =
-                "\(count) of \(experiment.network.parameters.count) weight arrays start as step \(model.step) of \(model.path) left them; the rest start anew."
+                "\(count) of \(all) weight arrays start as step \(model.step) of \(model.path) left them\(count < all ? "; the rest start anew" : "")."
         }
         writer = try SessionWriter.create(
             path: path,

@@ -142,24 +142,15 @@ public enum CExport {
         }
 
         /// Channels, rows and columns before; rows and columns after; size, stride, dilation, padding above and to the left.
-        private static func window(
-            _ from: TensorShape, _ size: Int, _ stride: Int, _ dilation: Int, _ padding: Padding
-        ) -> (text: String, height: Int, width: Int) {
+        private static func window(_ from: TensorShape, _ window: Window) -> (text: String, height: Int, width: Int) {
             let before = sides(from)
-            let reach = (size - 1) * dilation + 1
-            func along(_ length: Int) -> (before: Int, output: Int) {
-                switch padding {
-                case .valid: return (0, (length - reach) / stride + 1)
-                case .explicit(let pixels): return (pixels, (length + 2 * pixels - reach) / stride + 1)
-                case .same:
-                    let output = (length + stride - 1) / stride
-                    return (max(0, (output - 1) * stride + reach - length) / 2, output)
-                }
+            guard let height = window.output(before.height), let width = window.output(before.width) else {
+                preconditionFailure("a network's windows fit")
             }
-            let (rows, columns) = (along(before.height), along(before.width))
+            let (above, left) = (window.pads(before.height).before, window.pads(before.width).before)
             return (
-                "\(before.channels), \(before.height), \(before.width), \(rows.output), \(columns.output), \(size), \(stride), \(dilation), \(rows.before), \(columns.before)",
-                rows.output, columns.output
+                "\(before.channels), \(before.height), \(before.width), \(height), \(width), \(window.size), \(window.stride), \(window.dilation), \(above), \(left)",
+                height, width
             )
         }
 
@@ -196,7 +187,7 @@ public enum CExport {
                 case .conv(let conv):
                     let kernel = program.constant(array(0))
                     let bias = program.constant(conv.hasBias ? array(1) : Array(repeating: 0, count: conv.filters))
-                    let window = Self.window(layer.input, conv.kernel, conv.stride, conv.dilation, conv.padding).text
+                    let window = Self.window(layer.input, Window(conv)).text
                     value = step(
                         .conv, inputs, count, .float, "\(window), \(conv.filters), \(conv.groups), \(kernel), \(bias)")
                     activation = conv.activation
@@ -206,16 +197,17 @@ public enum CExport {
                     activation = own
                 case .maxPool(let size, let stride, let padding):
                     value = step(
-                        .maxPool, inputs, count, .float, Self.window(layer.input, size, stride, 1, padding).text)
+                        .maxPool, inputs, count, .float,
+                        Self.window(layer.input, Window(size: size, stride: stride, padding: padding)).text)
                 case .averagePool(let size, let stride, let padding):
                     value = step(
-                        .averagePool, inputs, count, .float, Self.window(layer.input, size, stride, 1, padding).text)
+                        .averagePool, inputs, count, .float,
+                        Self.window(layer.input, Window(size: size, stride: stride, padding: padding)).text)
                 case .globalAveragePool:
                     value = step(.globalAverage, inputs, count, .float, "\(count), \(layer.input.count / count)")
                 case .batchNorm(_, let epsilon, let own):
-                    let factor = array(0).indices.map { array(0)[$0] / (array(3)[$0] + epsilon).squareRoot() }
-                    let shift = factor.indices.map { array(1)[$0] - array(2)[$0] * factor[$0] }
-                    value = norm(inputs[0], factor, shift, count)
+                    let affine = NormFactors((0..<4).map(array), epsilon: epsilon)
+                    value = norm(inputs[0], affine.factor, affine.shift, count)
                     activation = own
                 case .layerNorm(let epsilon):
                     let (weight, bias) = (program.constant(array(0)), program.constant(array(1)))
@@ -255,7 +247,7 @@ public enum CExport {
                 let ending = "\(to.zero), \(low)"
                 switch node.operation {
                 case .conv(let conv, let weights, let bias):
-                    let window = Self.window(before, conv.kernel, conv.stride, conv.dilation, conv.padding)
+                    let window = Self.window(before, Window(conv))
                     let arrays =
                         "\(program.constant(weights.values)), \(program.constant(bias)), \(program.constant(factors(weights, from, to)))"
                     let pixels = conv.filters * window.height * window.width
@@ -282,11 +274,12 @@ public enum CExport {
                     }
                 case .maxPool(let size, let stride, let padding):
                     values[index] = step(
-                        .maxPoolBytes, inputs, count, .byte, Self.window(before, size, stride, 1, padding).text)
+                        .maxPoolBytes, inputs, count, .byte,
+                        Self.window(before, Window(size: size, stride: stride, padding: padding)).text)
                 case .flatten: values[index] = inputs[0]
                 case .activation(let activation) where activation != .softmax:
-                    let table = (0..<256).map { UInt8(to.quantize(Self.value(from.dequantize($0), activation))) }
-                    values[index] = step(.table, inputs, count, .byte, "\(count), \(program.constant(table))")
+                    let table = program.constant(QuantizedModel.table(activation, from: from, to: to))
+                    values[index] = step(.table, inputs, count, .byte, "\(count), \(table)")
                 default:
                     let wide = node.inputs.map { input -> Int in
                         let own = affine(input)
@@ -322,20 +315,24 @@ public enum CExport {
             let count = node.shape.count
             switch node.operation {
             case .floatConv(let conv, let weights, let bias):
-                let window = Self.window(before, conv.kernel, conv.stride, conv.dilation, conv.padding)
+                let window = Self.window(before, Window(conv))
                 let arrays = "\(program.constant(weights)), \(program.constant(bias))"
                 let value = step(
                     .conv, inputs, conv.filters * window.height * window.width, .float,
                     "\(window.text), \(conv.filters), \(conv.groups), \(arrays)")
                 guard node.isPooled else { return value }
                 let pooled = TensorShape.image(channels: conv.filters, height: window.height, width: window.width)
-                return step(.maxPool, [value], count, .float, Self.window(pooled, 2, 2, 1, .valid).text)
+                return step(
+                    .maxPool, [value], count, .float,
+                    Self.window(pooled, Window(size: 2, stride: 2, padding: .valid)).text)
             case .floatDense(let weights, let bias):
                 return step(
                     .dense, inputs, count, .float,
                     "\(before.count), \(count), \(program.constant(weights)), \(program.constant(bias))")
             case .averagePool(let size, let stride, let padding):
-                return step(.averagePool, inputs, count, .float, Self.window(before, size, stride, 1, padding).text)
+                return step(
+                    .averagePool, inputs, count, .float,
+                    Self.window(before, Window(size: size, stride: stride, padding: padding)).text)
             case .globalAveragePool:
                 return step(.globalAverage, inputs, count, .float, "\(count), \(before.count / count)")
             case .norm(let factor, let shift): return norm(inputs[0], factor, shift, count)
@@ -346,19 +343,6 @@ public enum CExport {
             case .activation(let activation): return activate(inputs[0], activation, count)
             case .add: return step(.add, inputs, count, .float, "\(count)")
             case .conv, .dense, .maxPool, .flatten: preconditionFailure("computed in bytes")
-            }
-        }
-
-        private static func value(_ x: Float, _ activation: Activation) -> Float {
-            switch activation {
-            case .linear, .softmax: x
-            case .relu: max(0, x)
-            case .leakyReLU(let slope): x > 0 ? x : slope * x
-            case .elu: x > 0 ? x : expf(x) - 1
-            case .gelu: 0.5 * x * (1 + erff(x * Float(0.5).squareRoot()))
-            case .silu: x / (1 + expf(-x))
-            case .sigmoid: 1 / (1 + expf(-x))
-            case .tanh: tanhf(x)
             }
         }
 

@@ -91,6 +91,14 @@ struct ONNXEmitter {
             case .piece(let index):
                 switch pieces[index].kind {
                 case .input, .add: preconditionFailure("neither is a step")
+                case .layer(.activation(let activation), _) where result.last?.isAlone == true:
+                    // As a person writes it: with the layer before.
+                    if let joined = Self.joined(result[result.count - 1], activation) {
+                        result[result.count - 1] = joined
+                    } else {
+                        result.append(Emitted(spec: .activation(activation), arrays: []))
+                    }
+                    result[result.count - 1].isAlone = takers[index] == 1
                 case .layer(let spec, let arrays):
                     result.append(Emitted(spec: spec, arrays: arrays, isAlone: takers[index] == 1))
                 case .affine(let factor, let shift):
@@ -125,13 +133,31 @@ struct ONNXEmitter {
         var shift = conv.hasBias ? first.arrays[1] : Array(repeating: 0, count: conv.filters)
         for next in emitted.dropFirst() {
             guard case .batchNorm(_, let epsilon, _) = next.spec else { continue }
+            let own = NormFactors(next.arrays, epsilon: epsilon)
             for channel in 0..<conv.filters {
-                let own = next.arrays[0][channel] / (next.arrays[3][channel] + epsilon).squareRoot()
-                factor[channel] *= own
-                shift[channel] = (shift[channel] - next.arrays[2][channel]) * own + next.arrays[1][channel]
+                factor[channel] *= own.factor[channel]
+                shift[channel] = shift[channel] * own.factor[channel] + own.shift[channel]
             }
         }
         return [first.arrays[0]] + Self.norm(factor, shift)
+    }
+
+    /// `layer` with an activation of its own; nil: it has one, or can have none.
+    private static func joined(_ layer: Emitted, _ activation: Activation) -> Emitted? {
+        var joined = layer
+        switch layer.spec {
+        case .conv(var conv) where conv.activation == .linear && activation != .softmax:
+            conv.activation = activation
+            joined.spec = .conv(conv)
+        case .dense(let units, .linear, let initializer):
+            joined.spec = .dense(units: units, activation: activation, initializer: initializer)
+        case .batchNorm(let momentum, let epsilon, .linear) where activation != .softmax:
+            joined.spec = .batchNorm(momentum: momentum, epsilon: epsilon, activation: activation)
+        case .residual(let inner, .linear) where activation != .softmax:
+            joined.spec = .residual(inner, activation: activation)
+        default: return nil
+        }
+        return joined
     }
 
     /// A convolution, dense layer or norm that does `factor` and `shift` itself; nil: it can't.
@@ -139,14 +165,14 @@ struct ONNXEmitter {
         var folded = layer
         switch layer.spec {
         case .conv(var conv):
-            guard conv.filters == factor.count else { return nil }
+            guard conv.activation == .linear, conv.filters == factor.count else { return nil }
             let row = layer.arrays[0].count / conv.filters
             folded.arrays[0] = layer.arrays[0].indices.map { layer.arrays[0][$0] * factor[$0 / row] }
             let bias = conv.hasBias ? layer.arrays[1] : Array(repeating: 0, count: conv.filters)
             conv.hasBias = true
             folded.arrays = [folded.arrays[0], bias.indices.map { bias[$0] * factor[$0] + shift[$0] }]
             folded.spec = .conv(conv)
-        case .dense:
+        case .dense(_, .linear, _):
             let units = layer.arrays[1].count
             guard units == factor.count else { return nil }
             let row = layer.arrays[0].count / units
@@ -154,7 +180,7 @@ struct ONNXEmitter {
                 layer.arrays[0].indices.map { layer.arrays[0][$0] * factor[$0 / row] },
                 layer.arrays[1].indices.map { layer.arrays[1][$0] * factor[$0] + shift[$0] },
             ]
-        case .batchNorm:
+        case .batchNorm(_, _, .linear):
             guard layer.arrays[0].count == factor.count else { return nil }
             folded.arrays[0] = factor.indices.map { layer.arrays[0][$0] * factor[$0] }
             folded.arrays[1] = factor.indices.map { layer.arrays[1][$0] * factor[$0] + shift[$0] }

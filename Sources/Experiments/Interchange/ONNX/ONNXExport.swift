@@ -148,9 +148,13 @@ public enum ONNXExport {
                 output = graph.node("Gemm", inputs + [array(0), array(1)], as: title, [("transB", .int(1))])
                 activation = own
             case .maxPool(let size, let stride, let padding):
-                output = graph.node("MaxPool", inputs, as: title, window(size, stride, padding, layer.input))
+                output = graph.node(
+                    "MaxPool", inputs, as: title,
+                    window(Window(size: size, stride: stride, padding: padding), layer.input))
             case .averagePool(let size, let stride, let padding):
-                output = graph.node("AveragePool", inputs, as: title, window(size, stride, padding, layer.input))
+                output = graph.node(
+                    "AveragePool", inputs, as: title,
+                    window(Window(size: size, stride: stride, padding: padding), layer.input))
             case .globalAveragePool:
                 let mean = graph.node("GlobalAveragePool", inputs, as: "\(title)_mean")
                 output = graph.node("Flatten", [mean], as: title, [("axis", .int(1))])
@@ -176,33 +180,21 @@ public enum ONNXExport {
     }
 
     static func convolution(_ conv: ConvolutionSpec, _ input: TensorShape) -> [(String, ONNXAttribute)] {
-        let reach = (conv.kernel - 1) * conv.dilation + 1
-        return [
-            ("kernel_shape", .ints([conv.kernel, conv.kernel])), ("strides", .ints([conv.stride, conv.stride])),
+        window(Window(conv), input) + [
             ("dilations", .ints([conv.dilation, conv.dilation])), ("group", .int(conv.groups)),
-            ("pads", .ints(pads(reach, conv.stride, conv.padding, input))),
         ]
     }
 
-    static func window(_ size: Int, _ step: Int, _ padding: Padding, _ input: TensorShape) -> [(String, ONNXAttribute)]
-    {
-        [
-            ("kernel_shape", .ints([size, size])), ("strides", .ints([step, step])),
-            ("pads", .ints(pads(size, step, padding, input))),
-        ]
-    }
-
-    /// Above, left, below, right.
-    private static func pads(_ reach: Int, _ step: Int, _ padding: Padding, _ input: TensorShape) -> [Int] {
-        guard case .image(_, let height, let width) = input else { return [0, 0, 0, 0] }
-        switch padding {
-        case .valid: return [0, 0, 0, 0]
-        case .explicit(let pixels): return [pixels, pixels, pixels, pixels]
-        case .same:
-            let all = [height, width].map { max(0, (($0 + step - 1) / step - 1) * step + reach - $0) }
-            // An odd rest goes below and to the right.
-            return all.map { $0 / 2 } + all.map { $0 - $0 / 2 }
+    static func window(_ window: Window, _ input: TensorShape) -> [(String, ONNXAttribute)] {
+        var pads = [0, 0, 0, 0]
+        if case .image(_, let height, let width) = input {
+            let (rows, columns) = (window.pads(height), window.pads(width))
+            pads = [rows.before, columns.before, rows.after, columns.after]
         }
+        return [
+            ("kernel_shape", .ints([window.size, window.size])),
+            ("strides", .ints([window.stride, window.stride])), ("pads", .ints(pads)),
+        ]
     }
 
     static func activate(

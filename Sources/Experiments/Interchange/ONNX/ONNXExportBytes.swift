@@ -35,10 +35,12 @@ extension ONNXExport {
                 output = graph.node("Gemm", inputs + arrays, as: title, [("transB", .int(1))])
             case .maxPool(let size, let stride, let padding):
                 output = graph.node(
-                    "MaxPool", inputs, as: title, window(size, stride, padding, shape(of: node.inputs[0], model)))
+                    "MaxPool", inputs, as: title,
+                    window(Window(size: size, stride: stride, padding: padding), shape(of: node.inputs[0], model)))
             case .averagePool(let size, let stride, let padding):
                 output = graph.node(
-                    "AveragePool", inputs, as: title, window(size, stride, padding, shape(of: node.inputs[0], model)))
+                    "AveragePool", inputs, as: title,
+                    window(Window(size: size, stride: stride, padding: padding), shape(of: node.inputs[0], model)))
             case .globalAveragePool:
                 let mean = graph.node("GlobalAveragePool", inputs, as: "\(title)_mean")
                 output = graph.node("Flatten", [mean], as: title, [("axis", .int(1))])

@@ -79,18 +79,16 @@ struct ONNXNetwork {
     var outputs: Int
     var notes: [String]
 
-    /// What `network` gives for one example, (channels, rows, columns) or features, before any softmax.
+    /// What `network` gives for one example, (channels, rows, columns) in 255ths or features, before any softmax.
     static func logits(_ network: Network, _ weights: [ParameterValues], _ values: [Float]) throws -> [Float] {
         let columns = network.input.isImage ? [] : values.indices.map { Column(name: "\($0)", kind: .numeric) }
-        // An image of bytes can't hold any number: each value becomes a scale of its own byte, so the image goes as a row.
         let preprocessing = Preprocessing(exact: network.input, columns: columns)
-        guard case .image(let channels, _, _) = network.input else {
+        guard network.input.isImage else {
             return try Predictor(
                 network, weights: weights, loss: .meanSquaredError,
                 data: PreparedExamples(.floats(values), labels: [0], by: preprocessing), workers: 1
             ).infer().probabilities
         }
-        precondition(channels > 0)
         let bytes = values.map { UInt8(($0 * 255).rounded()) }
         return try Predictor(
             network, weights: weights, loss: .meanSquaredError,

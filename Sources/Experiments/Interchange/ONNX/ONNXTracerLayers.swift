@@ -67,9 +67,9 @@ extension ONNXTracer {
 
     /// How we say the padding of `windows`.
     func padding(_ windows: ONNXOperation.Windows, _ node: ONNXNode) throws(ONNXError) -> Padding {
-        let reach = (windows.kernel[0] - 1) * windows.dilations[0] + 1
         let stride = windows.strides[0]
-        let same = windows.input.map { max(0, (($0 + stride - 1) / stride - 1) * stride + reach - $0) }
+        let alike = Window(size: windows.kernel[0], stride: stride, padding: .same, dilation: windows.dilations[0])
+        let (reach, same) = (alike.extent, windows.input.map(alike.pads))
         let isFloor = zip(windows.input, windows.output).enumerated().allSatisfy { axis, lengths in
             (lengths.0 + windows.before[axis] + windows.after[axis] - reach) / stride + 1 == lengths.1
         }
@@ -78,7 +78,7 @@ extension ONNXTracer {
         }
         let isSame = windows.output == windows.input.map { ($0 + stride - 1) / stride }
         // With a rounded up length what lies behind the end is padding as well.
-        if isSame, windows.before == same.map({ $0 / 2 }), !isFloor || windows.after == same.map({ $0 - $0 / 2 }) {
+        if isSame, windows.before == same.map(\.before), !isFloor || windows.after == same.map(\.after) {
             return .same
         }
         throw unsupported(

@@ -87,7 +87,7 @@ public enum TFLiteExport {
 
         private static func isDepthwise(_ conv: ConvolutionSpec, _ input: TensorShape) -> Bool {
             guard case .image(let channels, _, _) = input else { return false }
-            return channels > 1 && conv.groups == channels && conv.filters == channels
+            return QuantizedModel.isDepthwise(conv, channels: channels)
         }
 
         private static func shape(_ conv: ConvolutionSpec, inner: Int, isDepthwise: Bool) -> [Int] {
@@ -281,10 +281,9 @@ public enum TFLiteExport {
                     reshape(inputs[0], layer.output.count, output)
                     images[layer.index] = layer.input
                 case .batchNorm(_, let epsilon, let own):
-                    let factor = array(0).indices.map { array(0)[$0] / (array(3)[$0] + epsilon).squareRoot() }
-                    let shift = factor.indices.map { array(1)[$0] - array(2)[$0] * factor[$0] }
+                    let affine = NormFactors((0..<4).map(array), epsilon: epsilon)
                     if images[layer.inputs[0]] != nil { throw Self.doesNotFit(name, "a norm behind a flatten") }
-                    output = norm(inputs[0], factor, shift, axes, name)
+                    output = norm(inputs[0], affine.factor, affine.shift, axes, name)
                     activation = own
                 case .layerNorm: throw Self.doesNotFit(name, "it norms the features of each example")
                 case .activation(let own): activation = own
@@ -364,8 +363,10 @@ public enum TFLiteExport {
                         axis: depthwise ? 3 : 0)
                     let sums = graph.constant("\(name).bias", bias, scales: weights.scales.map { $0 * step.scale })
                     var pixels = axes
-                    if node.isPooled, case .image(let channels, let height, let width) = Self.unpooled(conv, from) {
-                        pixels = [height, width, channels]
+                    if node.isPooled, case .image(_, let height, let width) = from,
+                        let rows = Window(conv).output(height), let columns = Window(conv).output(width)
+                    {
+                        pixels = [rows, columns, conv.filters]
                     }
                     var output = graph.tensor(name, pixels, bytes: own)
                     convolve(
@@ -423,20 +424,6 @@ public enum TFLiteExport {
             }
             let last = model.nodes.count - 1
             return floats(outputs[last] ?? input, TFLiteExport.axes(shape(last)), "logits")
-        }
-
-        /// What a convolution gives before the pool that is computed with it.
-        private static func unpooled(_ conv: ConvolutionSpec, _ input: TensorShape) -> TensorShape {
-            guard case .image(_, let height, let width) = input else { return input }
-            func length(_ length: Int) -> Int {
-                let reach = (conv.kernel - 1) * conv.dilation + 1
-                switch conv.padding {
-                case .valid: return (length - reach) / conv.stride + 1
-                case .same: return (length + conv.stride - 1) / conv.stride
-                case .explicit(let pixels): return (length + 2 * pixels - reach) / conv.stride + 1
-                }
-            }
-            return .image(channels: conv.filters, height: length(height), width: length(width))
         }
     }
 }
