@@ -33,7 +33,8 @@ struct HorizontalScale {
         return (value - low) / span * Double(columns - 1)
     }
 
-    typealias Tick = (column: Int, label: String)
+    /// `place`: the column in fractions, for pictures that have more than columns.
+    typealias Tick = (column: Int, place: Double, label: String)
 
     /// Round values with labels that leave `gap` columns between them; empty where there is no room for any.
     func ticks(_ unit: AxisUnit, gap: Int) -> [Tick] {
@@ -79,8 +80,8 @@ struct HorizontalScale {
     }
 
     private func tick(_ value: Double, _ unit: AxisUnit, step: Double) -> Tick? {
-        let column = column(of: value)
-        return column.isNaN ? nil : (Int(column.rounded()), unit.label(value, step: step))
+        let place = column(of: value)
+        return place.isNaN ? nil : (Int(place.rounded()), place, unit.label(value, step: step))
     }
 
     private func fits(_ ticks: [Tick], gap: Int) -> Bool {

@@ -150,7 +150,7 @@ public struct LineChart: Sendable {
         let name = truncated(x.label, to: area.columns / 2, glyphs: glyphs)
         let nameStart = area.columns - displayWidth(name)
         grid.write(name, row: row + 1, column: area.column + nameStart, style: Style(.dim))
-        for (column, label) in scale.ticks(x.unit, gap: 3) {
+        for (column, _, label) in scale.ticks(x.unit, gap: 3) {
             grid[row, area.column + column] = Cell(glyphs.pick("┬", "+"), Style(.axis))
             let width = displayWidth(label)
             let start = max(0, min(column - width / 2, area.columns - width))

@@ -89,9 +89,8 @@ extension LineChart {
             svg.line(picture.left, height, picture.right, height, stroke: "#e4e4e4")
             svg.text(label, picture.left - 6, height + 4, anchor: .end)
         }
-        for (column, label) in picture.horizontal.ticks(x.unit, gap: 3) {
-            let place =
-                picture.left + Double(column) / Double(picture.horizontal.columns - 1) * (picture.right - picture.left)
+        for (_, column, label) in picture.horizontal.ticks(x.unit, gap: 3) {
+            let place = picture.left + column / Double(picture.horizontal.columns - 1) * (picture.right - picture.left)
             svg.line(place, picture.bottom, place, picture.bottom + 4, stroke: SVG.colour(.axis))
             svg.text(label, place, picture.bottom + 17, anchor: .middle)
         }

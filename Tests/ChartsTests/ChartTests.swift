@@ -147,6 +147,24 @@ struct TickTests {
         }
     }
 
+    /// A picture has more places than a terminal has columns: equal steps are equally far apart.
+    @Test func ticksOfPicturesStandWhereTheirValuesAre() throws {
+        let chart = LineChart(
+            series: [Series(name: "a", x: [0, 1], y: [0, 1], role: .series(0))],
+            x: ChartAxis(label: "x", unit: .fraction, range: 0...1),
+            y: ChartAxis(label: "y", unit: .fraction, range: 0...1), glyphs: .braille)
+        let places = chart.svg(width: 640, height: 400, title: "t").matches(
+            of: /<line x1="([0-9.]+)" y1="([0-9.]+)" x2="([0-9.]+)" y2="([0-9.]+)"/
+        ).compactMap { match -> Double? in
+            let (x, y, x2, y2) = (Double(match.1), Double(match.2), Double(match.3), Double(match.4))
+            guard let x, let y, let y2, x == x2, abs(y2 - y - 4) < 0.01 else { return nil }
+            return x
+        }
+        let steps = zip(places.dropFirst(), places).map { $0 - $1 }
+        let (least, most) = (try #require(steps.min()), try #require(steps.max()))
+        #expect(steps.count >= 4 && most - least < 0.3, "\(places)")
+    }
+
     @Test func horizontalLabelsDoNotTouch() {
         for unit in [AxisUnit.plain, .steps, .epochs, .seconds, .fraction] {
             for span in [0.001, 1, 7, 59, 3600, 86400, 1e7] {
